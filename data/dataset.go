@@ -1,0 +1,67 @@
+// Package data turns what lies on people's disks into labelled images: IDX and CIFAR files, image folders, archives.
+//
+// The package reads; package data/augment changes images, data/loader batches them, data/synth draws the embedded sets.
+package data
+
+import "errors"
+
+// Image is an 8-bit picture: Pix holds H rows of W pixels of C interleaved channels, (H, W, C), without padding.
+// C is 1 (grey) or 3 (RGB).
+type Image struct {
+	W, H, C int
+	Pix     []uint8
+}
+
+// Reset makes m a w x h picture of c channels, reusing its memory where that suffices. The contents are undefined.
+func (m *Image) Reset(w, h, c int) {
+	m.W, m.H, m.C = w, h, c
+	n := w * h * c
+	if cap(m.Pix) < n {
+		m.Pix = make([]uint8, n)
+	}
+	m.Pix = m.Pix[:n]
+}
+
+// Dataset is a list of labelled images. All methods may be called from several goroutines at once.
+type Dataset interface {
+	// Len returns the number of samples.
+	Len() int
+	// Classes returns the class names; a label is an index into it. The caller must not change it.
+	Classes() []string
+	// Label returns the class of sample i.
+	Label(i int) int
+	// Name says where sample i comes from, for messages: a path, or "train-images.gz[17]".
+	Name(i int) string
+	// Read decodes sample i into m. Bad bytes give an error that wraps ErrCorrupt and contains Name(i).
+	Read(i int, m *Image) error
+	// Channels returns 1 if every image is grey by format (IDX), else 3: colour readers always deliver RGB.
+	Channels() int
+}
+
+// Errors that callers tell apart with errors.Is. Everything else that a reader returns is an I/O error.
+var (
+	// ErrCorrupt marks bytes that are not what their format promises: truncated, wrong magic, too many pixels.
+	ErrCorrupt = errors.New("corrupt data")
+	// ErrFormat marks a place that holds no data set that this package knows.
+	ErrFormat = errors.New("not a data set")
+)
+
+// Source is an opened data set with its two parts.
+type Source struct {
+	Format string  // "idx", "cifar10", "folder", "folder.tar.gz", "digits", ...
+	Train  Dataset // nil if there is only a validation part
+	Val    Dataset
+	// Digest identifies the contents (names, labels, sizes), so that a resumed run notices other data. Hexadecimal.
+	Digest string
+	// Notes are remarks for the user: files that were skipped and why, how the split was drawn.
+	Notes []string
+	close func() error
+}
+
+// Close releases files that the source holds open.
+func (s *Source) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
