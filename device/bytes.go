@@ -1,0 +1,14 @@
+package device
+
+import "unsafe"
+
+// Word is an element type of operands: every one is 4 bytes wide.
+type Word interface{ float32 | int32 | uint32 }
+
+// Bytes returns the memory of s, in the machine's byte order, for Upload and Download. It shares s's memory.
+func Bytes[T Word](s []T) []byte {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), 4*len(s))
+}

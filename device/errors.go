@@ -1,0 +1,51 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsupported marks a call that a device has no kernel for.
+var ErrUnsupported = errors.New("not supported by this device")
+
+// ErrGeometry marks a call whose sizes or operands contradict each other.
+var ErrGeometry = errors.New("bad geometry")
+
+// OutOfMemoryError says that an allocation does not fit.
+type OutOfMemoryError struct {
+	Device     string
+	Want, Free int64 // bytes
+}
+
+func (e *OutOfMemoryError) Error() string {
+	return fmt.Sprintf("%s: out of memory: wanted %d bytes, %d are free", e.Device, e.Want, e.Free)
+}
+
+// checker collects the first thing that is wrong with a call.
+type checker struct {
+	call string
+	err  error
+}
+
+func (c *checker) that(ok bool, format string, args ...any) {
+	if !ok && c.err == nil {
+		c.err = fmt.Errorf("%s: %w: %s", c.call, ErrGeometry, fmt.Sprintf(format, args...))
+	}
+}
+
+// mem checks that an operand is present and holds n float32 elements.
+func (c *checker) mem(name string, m Mem, n int) {
+	if m.IsZero() {
+		c.that(false, "operand %s is missing", name)
+		return
+	}
+	c.that(m.Len >= 4*int64(n), "operand %s holds %d bytes, wanted %d", name, m.Len, 4*int64(n))
+	c.that(m.Off >= 0 && m.Off%4 == 0, "operand %s lies at byte %d, wanted a multiple of 4", name, m.Off)
+}
+
+// optional is mem for an operand that may be absent.
+func (c *checker) optional(name string, m Mem, n int) {
+	if !m.IsZero() {
+		c.mem(name, m, n)
+	}
+}

@@ -1,0 +1,217 @@
+package device
+
+// BatchNormForward normalises each channel by the statistics of the batch (Ioffe and Szegedy, arXiv:1502.03167):
+// Y = Gamma·(X - mean)/sqrt(var + Eps) + Beta, with the biased variance. It moves the running statistics by Momentum towards the
+// batch's, the variance unbiased, as PyTorch does: Run = (1-Momentum)·Run + Momentum·batch.
+type BatchNormForward struct {
+	Rows, C         int     // Rows = N·H·W
+	Eps, Momentum   float32 // PyTorch's defaults are 1e-5 and 0.1
+	X, Y            Mem     // (Rows, C)
+	Gamma, Beta     Mem     // (C)
+	RunMean, RunVar Mem     // (C), updated
+	Mean, InvStd    Mem     // (C), written for backward
+	Workspace       Mem
+}
+
+// Cost implements Call. X is read twice: no implementation can normalise before it has the mean.
+func (f BatchNormForward) Cost() Cost {
+	n := int64(f.Rows) * int64(f.C)
+	return Cost{7 * n, 4 * (3*n + 8*int64(f.C))}
+}
+
+// Check implements Call.
+func (f BatchNormForward) Check() error {
+	c := checker{call: "batch norm forward"}
+	c.that(f.Rows > 1 && f.C > 0, "%d values for each of %d channels, wanted at least 2 to estimate a variance", f.Rows, f.C)
+	c.mem("X", f.X, f.Rows*f.C)
+	c.mem("Y", f.Y, f.Rows*f.C)
+	for _, m := range []struct {
+		name string
+		mem  Mem
+	}{{"Gamma", f.Gamma}, {"Beta", f.Beta}, {"RunMean", f.RunMean}, {"RunVar", f.RunVar}, {"Mean", f.Mean}, {"InvStd", f.InvStd}} {
+		c.mem(m.name, m.mem, f.C)
+	}
+	return c.err
+}
+
+// WithWorkspace implements WorkspaceCall.
+func (f BatchNormForward) WithWorkspace(m Mem) Call { f.Workspace = m; return f }
+
+// BatchNormInference normalises by the running statistics: evaluation, and training with frozen statistics.
+type BatchNormInference struct {
+	Rows, C         int
+	Eps             float32
+	X, Y            Mem // (Rows, C); Y may be X
+	Gamma, Beta     Mem // (C)
+	RunMean, RunVar Mem // (C)
+}
+
+// Cost implements Call.
+func (f BatchNormInference) Cost() Cost {
+	n := int64(f.Rows) * int64(f.C)
+	return Cost{2 * n, 4 * (2*n + 4*int64(f.C))}
+}
+
+// Check implements Call.
+func (f BatchNormInference) Check() error {
+	c := checker{call: "batch norm inference"}
+	c.that(f.Rows > 0 && f.C > 0, "%d values for each of %d channels, wanted positive numbers", f.Rows, f.C)
+	c.mem("X", f.X, f.Rows*f.C)
+	c.mem("Y", f.Y, f.Rows*f.C)
+	c.mem("Gamma", f.Gamma, f.C)
+	c.mem("Beta", f.Beta, f.C)
+	c.mem("RunMean", f.RunMean, f.C)
+	c.mem("RunVar", f.RunVar, f.C)
+	return c.err
+}
+
+// BatchNormBackward is the gradient of BatchNormForward. With x̂ = (X-Mean)·InvStd:
+//
+//	DGamma (+)= sum DY·x̂,  DBeta (+)= sum DY
+//	DX (+)= Gamma·InvStd·(DY - mean(DY) - x̂·mean(DY·x̂))
+//
+// Accumulate concerns DX, AccumulateParams concerns DGamma and DBeta.
+type BatchNormBackward struct {
+	Rows, C          int
+	X, DY, DX        Mem // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	Gamma            Mem // (C)
+	Mean, InvStd     Mem // (C), from the forward pass
+	DGamma, DBeta    Mem // (C), required: the input's gradient needs both sums anyway
+	Accumulate       bool
+	AccumulateParams bool
+	Workspace        Mem
+}
+
+// Cost implements Call.
+func (b BatchNormBackward) Cost() Cost {
+	n := int64(b.Rows) * int64(b.C)
+	return Cost{10 * n, 4 * (5*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)) + 5*int64(b.C))}
+}
+
+// Check implements Call.
+func (b BatchNormBackward) Check() error {
+	c := checker{call: "batch norm backward"}
+	c.that(b.Rows > 1 && b.C > 0, "%d values for each of %d channels, wanted at least 2", b.Rows, b.C)
+	c.mem("X", b.X, b.Rows*b.C)
+	c.mem("DY", b.DY, b.Rows*b.C)
+	c.optional("DX", b.DX, b.Rows*b.C)
+	for _, m := range []struct {
+		name string
+		mem  Mem
+	}{{"Gamma", b.Gamma}, {"Mean", b.Mean}, {"InvStd", b.InvStd}, {"DGamma", b.DGamma}, {"DBeta", b.DBeta}} {
+		c.mem(m.name, m.mem, b.C)
+	}
+	return c.err
+}
+
+// WithWorkspace implements WorkspaceCall.
+func (b BatchNormBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b }
+
+// BatchNormFrozenBackward is the gradient of BatchNormInference: with constant statistics the layer is affine, so
+// DX (+)= DY·Gamma/sqrt(RunVar+Eps), DGamma (+)= sum DY·x̂, DBeta (+)= sum DY.
+type BatchNormFrozenBackward struct {
+	Rows, C          int
+	Eps              float32
+	X                Mem // (Rows, C), needed for DGamma only
+	DY, DX           Mem // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	Gamma            Mem // (C)
+	RunMean, RunVar  Mem // (C)
+	DGamma, DBeta    Mem // (C), both or neither
+	Accumulate       bool
+	AccumulateParams bool
+	Workspace        Mem
+}
+
+// Cost implements Call.
+func (b BatchNormFrozenBackward) Cost() Cost {
+	n := int64(b.Rows) * int64(b.C)
+	k := Cost{n, 4 * (2*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)) + 3*int64(b.C))}
+	if !b.DGamma.IsZero() {
+		k = k.Plus(Cost{5 * n, 4 * (n + 2*int64(b.C))})
+	}
+	return k
+}
+
+// Check implements Call.
+func (b BatchNormFrozenBackward) Check() error {
+	c := checker{call: "frozen batch norm backward"}
+	c.that(b.Rows > 0 && b.C > 0, "%d values for each of %d channels, wanted positive numbers", b.Rows, b.C)
+	c.mem("DY", b.DY, b.Rows*b.C)
+	c.optional("DX", b.DX, b.Rows*b.C)
+	c.mem("Gamma", b.Gamma, b.C)
+	c.mem("RunMean", b.RunMean, b.C)
+	c.mem("RunVar", b.RunVar, b.C)
+	c.that(b.DGamma.IsZero() == b.DBeta.IsZero(), "one of DGamma and DBeta, wanted both or neither")
+	c.that(!b.DX.IsZero() || !b.DGamma.IsZero(), "nothing to compute: neither DX nor DGamma")
+	if !b.DGamma.IsZero() {
+		c.mem("X", b.X, b.Rows*b.C)
+		c.mem("DGamma", b.DGamma, b.C)
+		c.mem("DBeta", b.DBeta, b.C)
+	}
+	return c.err
+}
+
+// WithWorkspace implements WorkspaceCall.
+func (b BatchNormFrozenBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b }
+
+// LRNForward is local response normalisation across channels (Krizhevsky, Sutskever and Hinton 2012, section 3.3):
+// Scale = K + Alpha·(sum of X² over Size neighbouring channels, Size/2 of them before), Y = X·Scale^-Beta.
+//
+// Alpha multiplies the sum as in the paper; PyTorch divides its alpha by the size first.
+type LRNForward struct {
+	Rows, C        int // Rows = N·H·W
+	Size           int
+	K, Alpha, Beta float32
+	X, Y           Mem // (Rows, C)
+	Scale          Mem // (Rows, C), written for backward, or absent
+}
+
+// Cost implements Call.
+func (f LRNForward) Cost() Cost {
+	n := int64(f.Rows) * int64(f.C)
+	b := 2 * n
+	if !f.Scale.IsZero() {
+		b += n
+	}
+	return Cost{int64(f.Size+12) * n, 4 * b}
+}
+
+// Check implements Call.
+func (f LRNForward) Check() error {
+	c := checker{call: "local response norm forward"}
+	c.that(f.Rows > 0 && f.C > 0 && f.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", f.Rows, f.C, f.Size)
+	c.mem("X", f.X, f.Rows*f.C)
+	c.mem("Y", f.Y, f.Rows*f.C)
+	c.optional("Scale", f.Scale, f.Rows*f.C)
+	return c.err
+}
+
+// LRNBackward is the gradient of LRNForward:
+// DX[c] (+)= DY[c]·Scale[c]^-Beta - 2·Alpha·Beta·X[c]·sum of DY[j]·Y[j]/Scale[j] over the j whose window holds c.
+type LRNBackward struct {
+	Rows, C         int
+	Size            int
+	Alpha, Beta     float32
+	X, Y, Scale, DY Mem // (Rows, C)
+	DX              Mem // (Rows, C), none of the inputs
+	Accumulate      bool
+}
+
+// Cost implements Call.
+func (b LRNBackward) Cost() Cost {
+	n := int64(b.Rows) * int64(b.C)
+	return Cost{int64(b.Size+14) * n, 4 * (5*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)))}
+}
+
+// Check implements Call.
+func (b LRNBackward) Check() error {
+	c := checker{call: "local response norm backward"}
+	c.that(b.Rows > 0 && b.C > 0 && b.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", b.Rows, b.C, b.Size)
+	for _, m := range []struct {
+		name string
+		mem  Mem
+	}{{"X", b.X}, {"Y", b.Y}, {"Scale", b.Scale}, {"DY", b.DY}, {"DX", b.DX}} {
+		c.mem(m.name, m.mem, b.Rows*b.C)
+	}
+	return c.err
+}
