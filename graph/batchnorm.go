@@ -1,0 +1,108 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// BatchNorm normalises each channel over the batch and its pixels (Ioffe and Szegedy, arXiv:1502.03167). A batch norm whose scale
+// and shift are both frozen uses its running statistics in training too and does not change them.
+type BatchNorm struct {
+	Eps      float32 // 0 means 1e-5
+	Momentum float32 // weight of the new batch in the running statistics; 0 means 0.1
+}
+
+func (b BatchNorm) String() string { return "batch norm" }
+
+func (b BatchNorm) eps() float32 {
+	if b.Eps == 0 {
+		return 1e-5
+	}
+	return b.Eps
+}
+
+func (b BatchNorm) momentum() float32 {
+	if b.Momentum == 0 {
+		return 0.1
+	}
+	return b.Momentum
+}
+
+// The parameters' places in Node.Params, under PyTorch's names.
+const (
+	bnGamma = iota
+	bnBeta
+	bnMean
+	bnVar
+)
+
+// Infer implements Op.
+func (b BatchNorm) Infer(in []Shape) (Sig, error) {
+	c := in[0].C
+	if in[0].Flat {
+		c = in[0].Size()
+	}
+	params := []*Param{
+		vector("weight", c, Constant(1)), vector("bias", c, Constant(0)),
+		vector("running_mean", c, Constant(0)), vector("running_var", c, Constant(1)),
+	}
+	params[bnMean].Stat, params[bnVar].Stat = true, true
+	return Sig{Out: in[0], Params: params, Saved: []Saved{{Fixed: c}, {Fixed: c}}}, nil
+}
+
+// Frozen reports whether n, a batch norm, normalises by its running statistics in training too.
+func (b BatchNorm) Frozen(n *Node) bool { return n.Params[bnGamma].Frozen && n.Params[bnBeta].Frozen }
+
+func (b BatchNorm) sizes(e *Emit, n *Node) (rows, c int) {
+	c = n.Params[bnGamma].Len()
+	return e.Batch() * n.Out.Size() / c, c
+}
+
+// Forward implements Op.
+func (b BatchNorm) Forward(e *Emit, n *Node) {
+	rows, c := b.sizes(e, n)
+	x, y := e.In(n, 0), e.Out(n)
+	if !e.Training() || b.Frozen(n) {
+		e.DoInPlace(device.BatchNormInference{Rows: rows, C: c, Eps: b.eps(), X: x, Y: y, Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta),
+			RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, y, x)
+		return
+	}
+	if rows < 2 {
+		e.err = fmt.Errorf("layer %s (%v): %w: one value per channel has no variance; use a batch size of at least 2 or larger images", n.Name, b, ErrShape)
+		return
+	}
+	e.Do(device.BatchNormForward{Rows: rows, C: c, Eps: b.eps(), Momentum: b.momentum(), X: x, Y: y,
+		Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar),
+		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)})
+}
+
+// Backward implements Op. The gradients of scale and shift are needed on the way to the input's, so that where only one of the two is
+// trained the other goes to scratch memory.
+func (b BatchNorm) Backward(e *Emit, n *Node) {
+	rows, c := b.sizes(e, n)
+	if b.Frozen(n) {
+		if e.NeedsGradIn(n, 0) {
+			dx, acc := e.GradIn(n, 0)
+			dy := e.Grad(n)
+			e.DoInPlace(device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: b.eps(), DY: dy, DX: dx, Accumulate: acc, Gamma: e.Param(n, bnGamma),
+				RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, dx, dy)
+		}
+		return
+	}
+	k := device.BatchNormBackward{Rows: rows, C: c, X: e.In(n, 0), Gamma: e.Param(n, bnGamma), Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)}
+	scratch := func(i int) device.Mem {
+		if e.Trains(n, i) {
+			return e.ParamGrad(n, i)
+		}
+		return e.Scratch(c)
+	}
+	k.DGamma, k.DBeta = scratch(bnGamma), scratch(bnBeta)
+	k.DY = e.Grad(n)
+	if !e.NeedsGradIn(n, 0) {
+		e.Do(k)
+		return
+	}
+	k.DX, k.Accumulate = e.GradIn(n, 0)
+	e.DoInPlace(k, k.DX, k.DY)
+}

@@ -1,0 +1,218 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// config is what compilation needs to know beside the graph.
+type config struct {
+	batch     int
+	train     bool
+	seed      uint64
+	smoothing float32
+	opt       Optimizer
+	group     func(*Param) Group
+	maxNorm   float32
+	ema       bool
+}
+
+// TrainConfig says how a graph is trained.
+type TrainConfig struct {
+	Batch          int
+	Seed           uint64 // of the dropout masks
+	LabelSmoothing float32
+	Optimizer      Optimizer
+	Group          func(*Param) Group // how each parameter is trained; nil trains all alike, without decay
+	ClipNorm       float32            // longest gradient; 0 means any
+	EMA            bool               // keep an exponential moving average of the weights and running statistics
+}
+
+func (c TrainConfig) config() *config {
+	if c.Group == nil {
+		c.Group = func(*Param) Group { return Group{LRScale: 1} }
+	}
+	return &config{batch: c.Batch, train: true, seed: c.Seed, smoothing: c.LabelSmoothing, opt: c.Optimizer, group: c.Group,
+		maxNorm: c.ClipNorm, ema: c.EMA}
+}
+
+// Memory is what a program needs, in bytes.
+type Memory struct {
+	Weights, Gradients, Optimizer, EMA int64
+	Activations                        int64 // outputs, their gradients and saved tensors, after reuse; the batch itself included
+	Workspace                          int64 // what the kernels' scratch memory adds to the peak
+}
+
+// Total returns the sum.
+func (m Memory) Total() int64 {
+	return m.Weights + m.Gradients + m.Optimizer + m.EMA + m.Activations + m.Workspace
+}
+
+// Plan is the result of compiling without a device's memory: what would be allocated, and what each layer would do.
+type Plan struct {
+	Memory Memory
+	Arena  int64 // bytes of the activation arena
+	Peak   int64 // largest sum of bytes alive at one time: no arena can be smaller
+	costs  map[*Node]device.Cost
+}
+
+// Forward returns the work of n's forward pass for the whole batch. A layer that was fused into the one before it costs nothing.
+func (p *Plan) Forward(n *Node) device.Cost { return p.costs[n] }
+
+// PlanTraining and PlanInference plan a program for dev without allocating anything on it.
+func PlanTraining(g *Graph, dev device.Device, c TrainConfig) (*Plan, error) {
+	return plan(g, dev, c.config())
+}
+
+// PlanInference is PlanTraining for evaluation.
+func PlanInference(g *Graph, dev device.Device, batch int) (*Plan, error) {
+	return plan(g, dev, &config{batch: batch})
+}
+
+func plan(g *Graph, dev device.Device, cfg *config) (*Plan, error) {
+	e, p, err := dryRun(g, dev, cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.costs = map[*Node]device.Cost{}
+	for _, c := range e.calls {
+		if c.pass == forward && c.node != nil {
+			p.costs[c.node] = p.costs[c.node].Plus(c.call.Cost())
+		}
+	}
+	return p, nil
+}
+
+// dryRun emits the program with place holders and lays out its memory.
+func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
+	if g.err != nil {
+		return nil, nil, g.err
+	}
+	if cfg.batch < 1 {
+		return nil, nil, fmt.Errorf("batch size %d, wanted at least 1", cfg.batch)
+	}
+	if cfg.train && cfg.opt == nil {
+		return nil, nil, errors.New("training without an optimizer")
+	}
+	trained, total := g.assign()
+	e := &Emit{g: g, cfg: cfg, dev: dev, bufs: map[bufKey]*buffer{}}
+	e.weights, e.train = imagined(trained, total, cfg)
+	e.resolve()
+	e.emit()
+	if e.err != nil {
+		return nil, nil, e.err
+	}
+	unite(e.order)
+	p := &Plan{}
+	p.Arena, p.Peak = layout(e.order, len(e.calls))
+	p.Memory.Weights = 4 * int64(total)
+	if cfg.train {
+		p.Memory.Gradients = 4 * int64(trained)
+		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))
+		if cfg.ema {
+			p.Memory.EMA = 4 * int64(total)
+		}
+	}
+	p.Memory.Activations = min(peakWithoutWork(e), p.Arena)
+	p.Memory.Workspace = p.Arena - p.Memory.Activations
+	return e, p, nil
+}
+
+// imagined returns slabs of the right sizes that no device has.
+func imagined(trained, total int, cfg *config) (*Weights, *training) {
+	slab := func(n int) device.Mem { return device.Mem{Arena: 1, Len: 4 * int64(n)} }
+	w := &Weights{slab: slab(total), trained: trained, total: total}
+	if !cfg.train {
+		return w, nil
+	}
+	tr := &training{grad: slab(trained), ema: &Weights{slab: slab(total)}}
+	for range cfg.opt.States() {
+		tr.state = append(tr.state, slab(trained))
+	}
+	return w, tr
+}
+
+// peakWithoutWork is the peak of everything but scratch memory.
+func peakWithoutWork(e *Emit) int64 {
+	work := map[*buffer]bool{}
+	for _, c := range e.calls {
+		if c.work != nil {
+			work[c.work] = true
+		}
+	}
+	var rest []*buffer
+	for _, b := range e.order {
+		if b.into == nil && !work[b] {
+			rest = append(rest, b)
+		}
+	}
+	return peakLive(rest, len(e.calls))
+}
+
+// emit lays down the whole program in order.
+func (e *Emit) emit() {
+	e.written = map[bufKey]bool{}
+	e.pass = forward
+	for _, n := range e.g.nodes[1:] {
+		e.node = n
+		if e.root[n.index] == n.index { // else the output is the input, or the call before has made it
+			n.Op.Forward(e, n)
+		}
+	}
+	e.node = nil
+	e.loss()
+	if !e.cfg.train {
+		return
+	}
+	e.pass = backward
+	for i := len(e.g.nodes) - 1; i > 0; i-- {
+		n := e.g.nodes[i]
+		if e.needs[i] && e.written[bufKey{bufGrad, e.root[i], 0}] {
+			e.node = n
+			if v, ok := n.Op.(viewer); ok && v.view(true) {
+				continue // the gradient is in the input's memory already
+			}
+			n.Op.Backward(e, n)
+		}
+	}
+	e.node, e.pass = nil, update
+	e.update()
+}
+
+// loss emits the loss, which in training also starts the backward pass.
+func (e *Emit) loss() {
+	out := e.g.Output()
+	rows, classes := e.cfg.batch, out.Out.Size()
+	c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Smoothing: e.cfg.smoothing,
+		Logits: e.Out(out), Targets: e.use(bufKey{kind: bufTarget}, rows*classes), Stats: e.use(bufKey{kind: bufStats}, device.StatsWords)}
+	if !e.cfg.train {
+		e.bufs[bufKey{bufOut, e.root[out.index], 0}].pinned = true // the host reads the logits
+		e.Do(c)
+		return
+	}
+	if !e.needs[out.index] {
+		e.touched = nil
+		e.err = errors.New("nothing to train: every parameter is frozen")
+		return
+	}
+	e.written[bufKey{bufGrad, e.root[out.index], 0}] = true
+	c.DLogits = e.Grad(out)
+	e.DoInPlace(c, c.DLogits, c.Logits)
+}
+
+// update emits what follows the backward pass: the gradient's norm, the optimiser, the moving average.
+func (e *Emit) update() {
+	n := e.weights.trained
+	part := func(slab device.Mem) device.Mem { return slab.Slice(0, 4*int64(n)) }
+	u := device.Update{N: n, MaxNorm: e.cfg.maxNorm, Segments: segments(e.g.params, e.cfg.group), W: part(e.weights.slab), G: part(e.train.grad)}
+	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
+	e.Do(device.Norm2{N: n, X: u.G, Y: u.Norm})
+	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
+	u.Hyper = e.Hyper()
+	e.Do(e.cfg.opt.Call(u, e.train.state))
+	if e.cfg.ema {
+		e.Do(device.EMA{N: e.weights.total, E: e.train.ema.slab, W: e.weights.slab, Hyper: e.Hyper()})
+	}
+}

@@ -1,0 +1,224 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// Emit is what an op talks to while its calls are laid down. A program is emitted twice: the first time operands are place holders and Emit
+// notes which call touches which buffer; from that the memory plan follows; the second time operands are real and each call is bound. An
+// op never needs to know which time it is.
+//
+// The accessors (In, Out, Grad, ...) must be called while the arguments of a Do are built, for this is how Emit learns what a call touches.
+type Emit struct {
+	g       *Graph
+	cfg     *config
+	dev     device.Device
+	root    []int              // node index -> index of the node whose memory holds its output
+	fused   []device.Act       // node index -> activation that the node applies to its own output
+	needs   []bool             // node index -> a trainable parameter lies at or above the node
+	bufs    map[bufKey]*buffer // everything in the arena
+	order   []*buffer          // bufs in order of creation
+	written map[bufKey]bool    // gradients that have a value already
+	touched []*buffer          // since the last Do
+
+	weights *Weights
+	train   *training // nil for inference
+	arena   device.Mem
+
+	node   *Node
+	pass   pass
+	calls  []callRecord
+	steps  []device.Step // second emission only
+	second bool
+	err    error
+}
+
+type pass uint8
+
+const (
+	forward pass = iota
+	backward
+	update
+)
+
+func (p pass) String() string { return [...]string{"forward", "backward", "update"}[p] }
+
+// callRecord is one call of a program, for the planner, for reports, and for the search for the layer that diverged.
+type callRecord struct {
+	node *Node // nil for the loss and the update
+	pass pass
+	call device.Call
+	bufs []*buffer
+	work *buffer // scratch memory, or nil
+}
+
+type bufKind uint8
+
+const (
+	bufInput bufKind = iota
+	bufTarget
+	bufStats
+	bufNorm
+	bufHyper
+	bufOut
+	bufGrad
+	bufSaved
+	bufWork
+)
+
+type bufKey struct {
+	kind    bufKind
+	node, i int
+}
+
+// Batch returns the number of samples.
+func (e *Emit) Batch() int { return e.cfg.batch }
+
+// Training reports whether the program trains: batch statistics, dropout, saved tensors.
+func (e *Emit) Training() bool { return e.cfg.train }
+
+// Seed returns the seed of the run.
+func (e *Emit) Seed() uint64 { return e.cfg.seed }
+
+// use returns the memory of a buffer and notes that the next call touches it.
+func (e *Emit) use(k bufKey, floats int) device.Mem {
+	b := e.bufs[k]
+	if b == nil {
+		if e.second {
+			panic(fmt.Sprintf("graph: second emission of %v asks for a buffer that the first did not", e.node.Name))
+		}
+		b = &buffer{id: len(e.order), kind: k.kind, bytes: 4 * int64(floats), first: -1, pinned: k.kind < bufOut}
+		e.bufs[k] = b
+		e.order = append(e.order, b)
+	}
+	e.touched = append(e.touched, b)
+	return e.mem(b)
+}
+
+// mem is the place of a buffer, or a place holder that names it.
+func (e *Emit) mem(b *buffer) device.Mem {
+	if e.second {
+		return e.arena.Slice(b.offset(), b.bytes)
+	}
+	return device.Mem{Arena: -1 - int32(b.id), Len: b.bytes}
+}
+
+// In returns input i of n, (N, H, W, C).
+func (e *Emit) In(n *Node, i int) device.Mem { return e.Out(n.In[i]) }
+
+// Out returns the output of n, (N, H, W, C).
+func (e *Emit) Out(n *Node) device.Mem {
+	r := e.root[n.index]
+	if r == 0 {
+		return e.use(bufKey{kind: bufInput}, e.cfg.batch*n.Out.Size())
+	}
+	return e.use(bufKey{bufOut, r, 0}, e.cfg.batch*n.Out.Size())
+}
+
+// Grad returns the gradient of the loss by the output of n.
+func (e *Emit) Grad(n *Node) device.Mem {
+	return e.use(bufKey{bufGrad, e.root[n.index], 0}, e.cfg.batch*n.Out.Size())
+}
+
+// GradIn returns the gradient by input i of n, and whether a value is there that must be added to. The first consumer of an output
+// (in the order of the backward pass) writes its gradient, later ones accumulate. Call it at most once per input and pass, and only if
+// NeedsGradIn.
+func (e *Emit) GradIn(n *Node, i int) (m device.Mem, accumulate bool) {
+	in := n.In[i]
+	k := bufKey{bufGrad, e.root[in.index], 0}
+	accumulate = e.written[k]
+	e.written[k] = true
+	return e.Grad(in), accumulate
+}
+
+// NeedsGradIn reports whether anything above input i of n is trained.
+func (e *Emit) NeedsGradIn(n *Node, i int) bool { return e.needs[n.In[i].index] }
+
+// Param returns parameter i of n.
+func (e *Emit) Param(n *Node, i int) device.Mem {
+	return e.weights.mem(n.Params[i])
+}
+
+// Trains reports whether parameter i of n is trained.
+func (e *Emit) Trains(n *Node, i int) bool { return e.cfg.train && n.Params[i].Trainable() }
+
+// ParamGrad returns the gradient by parameter i of n, which the backward pass of n writes. Call it only if Trains.
+func (e *Emit) ParamGrad(n *Node, i int) device.Mem {
+	return n.Params[i].in(e.train.grad)
+}
+
+// Saved returns tensor i of those that n's signature listed as saved. Its contents last from the forward to the backward pass.
+func (e *Emit) Saved(n *Node, i int) device.Mem {
+	return e.use(bufKey{bufSaved, n.index, i}, e.cfg.batch*n.saved[i].PerSample+n.saved[i].Fixed)
+}
+
+// Scratch returns memory of a number of elements that only the next call uses.
+func (e *Emit) Scratch(floats int) device.Mem {
+	return e.use(bufKey{bufWork, len(e.calls), 1}, floats)
+}
+
+// Hyper returns the buffer of values that change from step to step.
+func (e *Emit) Hyper() device.Mem { return e.use(bufKey{kind: bufHyper}, device.HyperWords) }
+
+// Act returns the activation that n must apply to its own output because the layer after it was fused into it.
+func (e *Emit) Act(n *Node) device.Act { return e.fused[n.index] }
+
+// DoInPlace is Do for a call whose output dst may be the same memory as its input src. If src has no later use, it will be.
+func (e *Emit) DoInPlace(c device.Call, dst, src device.Mem) {
+	if !e.second && e.err == nil {
+		d, s := e.order[-1-dst.Arena], e.order[-1-src.Arena]
+		d.mayReplace, d.replaceAt = s, len(e.calls)
+	}
+	e.Do(c)
+}
+
+// Do lays down one call.
+func (e *Emit) Do(c device.Call) {
+	if e.err != nil {
+		return
+	}
+	rec := callRecord{node: e.node, pass: e.pass, bufs: e.touched}
+	e.touched = nil
+	if wc, ok := c.(device.WorkspaceCall); ok {
+		if w, ok := e.dev.(device.Workspacer); ok {
+			if n := w.Workspace(wc); n > 0 {
+				m := e.use(bufKey{bufWork, len(e.calls), 0}, int((n+3)/4))
+				rec.work = e.touched[0]
+				rec.bufs = append(rec.bufs, rec.work)
+				e.touched = nil
+				c = wc.WithWorkspace(m)
+			}
+		}
+	}
+	rec.call = c
+	now := len(e.calls)
+	e.calls = append(e.calls, rec)
+	if !e.second {
+		for _, b := range rec.bufs {
+			if b.first < 0 {
+				b.first = now
+			}
+			b.last = now
+		}
+		if err := c.Check(); err != nil {
+			e.fail(err)
+		}
+		return
+	}
+	step, err := e.dev.Bind(c)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.steps = append(e.steps, step)
+}
+
+func (e *Emit) fail(err error) {
+	where := "the loss and update"
+	if e.node != nil {
+		where = fmt.Sprintf("layer %s (%v)", e.node.Name, e.node.Op)
+	}
+	e.err = fmt.Errorf("%s, %v pass: %w", where, e.pass, err)
+}

@@ -1,0 +1,294 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// program is a bound list of steps with its memory.
+type program struct {
+	dev                device.Device
+	plan               *Plan
+	batch, in, classes int // samples; floats of one input; classes
+	steps              []device.Step
+	calls              []callRecord
+	arena              device.Mem
+	x, t, stats        device.Mem
+	norm, hyper        device.Mem // training only
+}
+
+func compile(g *Graph, w *Weights, cfg *config, tr *training) (program, error) {
+	var none program
+	if w.g != g {
+		return none, errors.New("graph: the weights belong to another graph")
+	}
+	first, plan, err := dryRun(g, w.dev, cfg)
+	if err != nil {
+		return none, err
+	}
+	if first.weights.trained != w.trained {
+		return none, errors.New("graph: parameters were frozen or thawed after the weights were made")
+	}
+	arena, err := w.dev.Alloc(max(plan.Arena, device.Align))
+	if err != nil {
+		return none, fmt.Errorf("activations of a batch of %d: %w", cfg.batch, err)
+	}
+	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
+		root: first.root, fused: first.fused, needs: first.needs}
+	e.emit()
+	if e.err != nil {
+		return none, e.err
+	}
+	at := func(k bufKind) device.Mem {
+		if b := e.bufs[bufKey{kind: k}]; b != nil {
+			return e.mem(b)
+		}
+		return device.Mem{}
+	}
+	return program{dev: w.dev, plan: plan, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
+		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}, nil
+}
+
+// Plan returns the memory plan.
+func (p *program) Plan() *Plan { return p.plan }
+
+// Batch returns the number of samples of a step.
+func (p *program) Batch() int { return p.batch }
+
+// upload copies a batch to the device: x (N, H, W, C), t (N, classes).
+func (p *program) upload(x, t []float32) error {
+	if len(x) != p.batch*p.in || len(t) != p.batch*p.classes {
+		return fmt.Errorf("graph: a batch of %d and %d values, wanted %d and %d", len(x), len(t), p.batch*p.in, p.batch*p.classes)
+	}
+	if err := p.dev.Upload(p.x, device.Bytes(x)); err != nil {
+		return err
+	}
+	return p.dev.Upload(p.t, device.Bytes(t))
+}
+
+func (p *program) run() error {
+	for _, s := range p.steps {
+		if err := s(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Inference evaluates batches.
+type Inference struct {
+	program
+	logits device.Mem
+	words  [device.StatsWords]float32
+}
+
+// CompileInference binds g for evaluation with w at a batch size.
+func CompileInference(g *Graph, w *Weights, batch int) (*Inference, error) {
+	p, err := compile(g, w, &config{batch: batch}, nil)
+	if err != nil {
+		return nil, err
+	}
+	inf := &Inference{program: p}
+	// The loss comes last, and the logits are its first operand.
+	inf.logits = p.calls[len(p.calls)-1].call.(device.SoftmaxCrossEntropy).Logits
+	return inf, nil
+}
+
+// Run evaluates a batch: x (N, H, W, C), t (N, classes), where a row of zeros in t marks a sample that is there only to fill the batch.
+// It writes the logits (N, classes), unless that is nil, and returns loss and counters.
+func (f *Inference) Run(x, t, logits []float32) (device.Stats, error) {
+	if err := f.upload(x, t); err != nil {
+		return device.Stats{}, err
+	}
+	if err := f.run(); err != nil {
+		return device.Stats{}, err
+	}
+	if logits != nil {
+		if err := f.dev.Download(device.Bytes(logits), f.logits); err != nil {
+			return device.Stats{}, err
+		}
+	}
+	if err := f.dev.Download(device.Bytes(f.words[:]), f.stats); err != nil {
+		return device.Stats{}, err
+	}
+	return decodeStats(f.words), nil
+}
+
+func decodeStats(w [device.StatsWords]float32) device.Stats {
+	return device.Stats{Loss: w[0], Top1: w[1], Top5: w[2], Rows: w[3]}
+}
+
+// training is the memory of a training program beside weights and activations. Slabs have the layout of the trained part of the weights.
+type training struct {
+	grad  device.Mem
+	state []device.Mem
+	ema   *Weights
+}
+
+// Training trains a graph.
+type Training struct {
+	program
+	training
+	weights    *Weights
+	opt        Optimizer
+	hyperBytes [4 * device.HyperWords]byte
+	words      [device.StatsWords]float32
+	normWord   [1]float32
+}
+
+// CompileTraining binds g for training w. With an EMA the average starts as a copy of w, so fill the weights first.
+func CompileTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
+	cfg := c.config()
+	tr := &Training{weights: w, opt: c.Optimizer}
+	if c.Optimizer == nil {
+		return nil, errors.New("training without an optimizer")
+	}
+	alloc := func(what string, floats int) (device.Mem, error) {
+		m, err := w.dev.Alloc(4 * int64(max(floats, 1)))
+		if err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+		}
+		return m, err
+	}
+	var err error
+	if tr.grad, err = alloc("gradients", w.trained); err != nil {
+		return nil, err
+	}
+	for _, name := range c.Optimizer.States() {
+		m, err := alloc("optimizer state "+name, w.trained)
+		if err != nil {
+			return nil, err
+		}
+		tr.state = append(tr.state, m)
+	}
+	if c.EMA {
+		if tr.ema, err = NewWeights(g, w.dev); err != nil {
+			return nil, fmt.Errorf("moving average: %w", err)
+		}
+		for _, p := range g.params {
+			buf := make([]float32, p.Len())
+			if err := errors.Join(w.Get(p, buf), tr.ema.Set(p, buf)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if tr.program, err = compile(g, w, cfg, &tr.training); err != nil {
+		return nil, err
+	}
+	return tr, nil
+}
+
+// Step trains on one batch, x (N, H, W, C) and t (N, classes). updates counts the steps before this one, from which dropout and the
+// optimiser's bias correction follow; lr is the learning rate and emaDecay the weight of the old average.
+func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) error {
+	h := device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
+	tr.opt.Hyper(&h, updates)
+	h.Encode(tr.hyperBytes[:])
+	if err := tr.dev.Upload(tr.hyper, tr.hyperBytes[:]); err != nil {
+		return err
+	}
+	if err := tr.upload(x, t); err != nil {
+		return err
+	}
+	return tr.run()
+}
+
+// Stats waits for the last step and returns its loss and counters, and the length of the gradient before clipping. If the length is not
+// finite, the step left the weights as they were.
+func (tr *Training) Stats() (device.Stats, float32, error) {
+	if err := tr.dev.Download(device.Bytes(tr.words[:]), tr.stats); err != nil {
+		return device.Stats{}, 0, err
+	}
+	if err := tr.dev.Download(device.Bytes(tr.normWord[:]), tr.norm); err != nil {
+		return device.Stats{}, 0, err
+	}
+	return decodeStats(tr.words), tr.normWord[0], nil
+}
+
+// Weights returns the weights that are trained, EMA their moving average or nil.
+func (tr *Training) Weights() *Weights { return tr.weights }
+
+// EMA returns the moving average of the weights, or nil if none is kept.
+func (tr *Training) EMA() *Weights { return tr.ema }
+
+// States returns the names of the optimiser's slabs.
+func (tr *Training) States() []string { return tr.opt.States() }
+
+// GetState copies the part of optimiser slab i that belongs to p to dst, in the order of p.Dims; SetState copies it back.
+func (tr *Training) GetState(i int, p *Param, dst []float32) error {
+	return tr.dev.Download(device.Bytes(dst), p.in(tr.state[i]))
+}
+
+// SetState is the inverse of GetState.
+func (tr *Training) SetState(i int, p *Param, src []float32) error {
+	return tr.dev.Upload(p.in(tr.state[i]), device.Bytes(src))
+}
+
+// Gradient copies the gradient of p to dst, in the order of p.Dims.
+func (tr *Training) Gradient(p *Param, dst []float32) error {
+	return tr.dev.Download(device.Bytes(dst), p.in(tr.grad))
+}
+
+// FindNonFinite repeats the last step up to the update, call by call, and says in words where the first value that is not finite came up,
+// or "" if none did. It is slow and meant for a run that has just diverged: the batch, the weights and the masks are still
+// those of the last step.
+func (tr *Training) FindNonFinite() (string, error) {
+	if bad, err := tr.nonFinite(tr.x); err != nil || bad {
+		return "the input batch", err
+	}
+	for i, c := range tr.calls {
+		if c.pass == update {
+			break
+		}
+		if err := tr.steps[i](); err != nil {
+			return "", err
+		}
+		for _, b := range c.bufs {
+			if b == c.work || b.kind == bufHyper || b.kind == bufTarget {
+				continue
+			}
+			bad, err := tr.nonFinite(tr.arena.Slice(b.offset(), b.bytes))
+			if err != nil {
+				return "", err
+			}
+			if bad && c.node == nil {
+				return "the loss", nil
+			}
+			if bad {
+				return fmt.Sprintf("layer %s (%v), %v pass", c.node.Name, c.node.Op, c.pass), nil
+			}
+		}
+		if c.node == nil || c.pass != backward {
+			continue
+		}
+		for _, p := range c.node.Params {
+			if !p.Trainable() {
+				continue
+			}
+			bad, err := tr.nonFinite(p.in(tr.grad))
+			if err != nil {
+				return "", err
+			}
+			if bad {
+				return fmt.Sprintf("the gradient of %s", p.Name), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (tr *Training) nonFinite(m device.Mem) (bool, error) {
+	v := make([]float32, m.Floats())
+	if err := tr.dev.Download(device.Bytes(v), m); err != nil {
+		return false, err
+	}
+	for _, x := range v {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
