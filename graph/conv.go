@@ -68,8 +68,7 @@ func (c Conv2D) Forward(e *Emit, n *Node) {
 	e.Do(f)
 }
 
-// Backward implements Op. The bias comes first and the data last: each later call needs the gradient too, and so does none after it, which lets the
-// planner reuse its memory soonest.
+// Backward implements Op.
 func (c Conv2D) Backward(e *Emit, n *Node) {
 	g := c.geometry(e, n)
 	if !c.NoBias && e.Trains(n, 1) {
