@@ -12,6 +12,8 @@ func (v Conv) check(c *checker) {
 	v.Window.check(c)
 	c.that(v.K > 0 && v.Groups > 0, "%d output channels in %d groups, wanted positive numbers", v.K, v.Groups)
 	if c.err == nil {
+		c.size(v.N, v.P, v.Q, v.K)
+		c.size(v.K, v.R, v.S, v.C)
 		c.that(v.C%v.Groups == 0 && v.K%v.Groups == 0, "%d input and %d output channels, wanted multiples of %d groups", v.C, v.K, v.Groups)
 	}
 }
@@ -134,6 +136,7 @@ func (b BiasGrad) Cost() Cost {
 func (b BiasGrad) Check() error {
 	c := checker{call: "bias gradient"}
 	c.that(b.Rows > 0 && b.Cols > 0, "%d rows of %d columns, wanted positive numbers", b.Rows, b.Cols)
+	c.size(b.Rows, b.Cols)
 	c.mem("DY", b.DY, b.Rows*b.Cols)
 	c.mem("DB", b.DB, b.Cols)
 	return c.err

@@ -88,6 +88,8 @@ func (p Copy) Cost() Cost {
 func (p Copy) Check() error {
 	c := checker{call: "copy"}
 	c.that(p.Rows > 0 && p.Cols > 0, "block of %dx%d, wanted positive sizes", p.Rows, p.Cols)
+	c.size(p.Rows, p.SrcStride)
+	c.size(p.Rows, p.DstStride)
 	c.that(p.SrcStride >= p.Cols && p.DstStride >= p.Cols, "rows %d and %d elements apart, wanted at least %d", p.SrcStride, p.DstStride, p.Cols)
 	c.mem("Src", p.Src, (p.Rows-1)*p.SrcStride+p.Cols)
 	c.mem("Dst", p.Dst, (p.Rows-1)*p.DstStride+p.Cols)

@@ -33,6 +33,21 @@ func (c *checker) that(ok bool, format string, args ...any) {
 	}
 }
 
+// maxSize bounds the elements of an operand, so that the sizes computed from a checked call fit an int64 many times over.
+const maxSize = 1 << 40
+
+// size checks that a product of dimensions is a possible number of elements. It comes before every use of that product.
+func (c *checker) size(dims ...int) {
+	n := 1
+	for _, d := range dims {
+		if d > 0 && n > maxSize/d {
+			c.that(false, "%v elements, wanted at most %d in one operand", dims, maxSize)
+			return
+		}
+		n *= d
+	}
+}
+
 // mem checks that an operand is present and holds n float32 elements.
 func (c *checker) mem(name string, m Mem, n int) {
 	if m.IsZero() {

@@ -25,6 +25,9 @@ func (g Gemm) Cost() Cost {
 func (g Gemm) Check() error {
 	c := checker{call: "gemm"}
 	c.that(g.M > 0 && g.N > 0 && g.K > 0, "M=%d N=%d K=%d, wanted positive sizes", g.M, g.N, g.K)
+	c.size(g.M, g.K)
+	c.size(g.K, g.N)
+	c.size(g.M, g.N)
 	c.mem("A", g.A, g.M*g.K)
 	c.mem("B", g.B, g.K*g.N)
 	c.mem("C", g.C, g.M*g.N)

@@ -16,6 +16,7 @@ func (s Softmax) Cost() Cost {
 func (s Softmax) Check() error {
 	c := checker{call: "softmax"}
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
+	c.size(s.Rows, s.Classes)
 	c.mem("X", s.X, s.Rows*s.Classes)
 	c.mem("Y", s.Y, s.Rows*s.Classes)
 	return c.err
@@ -38,6 +39,7 @@ func (s SoftmaxBackward) Cost() Cost {
 func (s SoftmaxBackward) Check() error {
 	c := checker{call: "softmax backward"}
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
+	c.size(s.Rows, s.Classes)
 	c.mem("Y", s.Y, s.Rows*s.Classes)
 	c.mem("DY", s.DY, s.Rows*s.Classes)
 	c.mem("DX", s.DX, s.Rows*s.Classes)
@@ -62,7 +64,9 @@ type SoftmaxCrossEntropy struct {
 // StatsWords is the number of float32 words of the Stats operand.
 const StatsWords = 4
 
-// Stats is what comes back to the host from a step: float32 words in this order.
+// Stats is what comes back to the host from a step: float32 words in this order. The target class of a row is the largest
+// element of its Targets, the first of equal ones. A logit that is NaN ranks above everything, so that a network that has
+// diverged is not right by accident.
 type Stats struct {
 	Loss float32 // mean over the counted rows; 0 if there are none
 	Top1 float32 // rows whose target class has the largest logit (of equal ones the first)
@@ -84,6 +88,7 @@ func (s SoftmaxCrossEntropy) Cost() Cost {
 func (s SoftmaxCrossEntropy) Check() error {
 	c := checker{call: "softmax cross-entropy"}
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
+	c.size(s.Rows, s.Classes)
 	c.that(s.Smoothing >= 0 && s.Smoothing < 1, "label smoothing %v, wanted a value in [0, 1)", s.Smoothing)
 	c.mem("Logits", s.Logits, s.Rows*s.Classes)
 	c.mem("Targets", s.Targets, s.Rows*s.Classes)

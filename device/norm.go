@@ -23,6 +23,7 @@ func (f BatchNormForward) Cost() Cost {
 func (f BatchNormForward) Check() error {
 	c := checker{call: "batch norm forward"}
 	c.that(f.Rows > 1 && f.C > 0, "%d values for each of %d channels, wanted at least 2 to estimate a variance", f.Rows, f.C)
+	c.size(f.Rows, f.C)
 	c.mem("X", f.X, f.Rows*f.C)
 	c.mem("Y", f.Y, f.Rows*f.C)
 	for _, m := range []struct {
@@ -56,6 +57,7 @@ func (f BatchNormInference) Cost() Cost {
 func (f BatchNormInference) Check() error {
 	c := checker{call: "batch norm inference"}
 	c.that(f.Rows > 0 && f.C > 0, "%d values for each of %d channels, wanted positive numbers", f.Rows, f.C)
+	c.size(f.Rows, f.C)
 	c.mem("X", f.X, f.Rows*f.C)
 	c.mem("Y", f.Y, f.Rows*f.C)
 	c.mem("Gamma", f.Gamma, f.C)
@@ -92,6 +94,7 @@ func (b BatchNormBackward) Cost() Cost {
 func (b BatchNormBackward) Check() error {
 	c := checker{call: "batch norm backward"}
 	c.that(b.Rows > 1 && b.C > 0, "%d values for each of %d channels, wanted at least 2", b.Rows, b.C)
+	c.size(b.Rows, b.C)
 	c.mem("X", b.X, b.Rows*b.C)
 	c.mem("DY", b.DY, b.Rows*b.C)
 	c.optional("DX", b.DX, b.Rows*b.C)
@@ -136,6 +139,7 @@ func (b BatchNormFrozenBackward) Cost() Cost {
 func (b BatchNormFrozenBackward) Check() error {
 	c := checker{call: "frozen batch norm backward"}
 	c.that(b.Rows > 0 && b.C > 0, "%d values for each of %d channels, wanted positive numbers", b.Rows, b.C)
+	c.size(b.Rows, b.C)
 	c.mem("DY", b.DY, b.Rows*b.C)
 	c.optional("DX", b.DX, b.Rows*b.C)
 	c.mem("Gamma", b.Gamma, b.C)
@@ -180,6 +184,7 @@ func (f LRNForward) Cost() Cost {
 func (f LRNForward) Check() error {
 	c := checker{call: "local response norm forward"}
 	c.that(f.Rows > 0 && f.C > 0 && f.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", f.Rows, f.C, f.Size)
+	c.size(f.Rows, f.C)
 	c.mem("X", f.X, f.Rows*f.C)
 	c.mem("Y", f.Y, f.Rows*f.C)
 	c.optional("Scale", f.Scale, f.Rows*f.C)
@@ -207,6 +212,7 @@ func (b LRNBackward) Cost() Cost {
 func (b LRNBackward) Check() error {
 	c := checker{call: "local response norm backward"}
 	c.that(b.Rows > 0 && b.C > 0 && b.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", b.Rows, b.C, b.Size)
+	c.size(b.Rows, b.C)
 	for _, m := range []struct {
 		name string
 		mem  Mem

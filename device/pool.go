@@ -2,7 +2,7 @@ package device
 
 // MaxPoolForward writes the largest element of each window, and in Arg its position r*S+s inside the window as a float32
 // holding a small integer, which backward needs. Padding never wins. If several elements are equal, the first in row order does, as
-// in PyTorch. NaN wins over everything, so that it is not hidden.
+// in PyTorch. NaN wins over everything, so that it is not hidden. Every window must touch the image.
 type MaxPoolForward struct {
 	Window
 	X   Mem // (N, H, W, C)
@@ -24,6 +24,7 @@ func (f MaxPoolForward) Cost() Cost {
 func (f MaxPoolForward) Check() error {
 	c := checker{call: "max-pool forward"}
 	f.Window.check(&c)
+	f.Window.checkTouch(&c)
 	c.mem("X", f.X, f.In())
 	c.mem("Y", f.Y, f.Out(f.C))
 	c.optional("Arg", f.Arg, f.Out(f.C))
@@ -48,6 +49,7 @@ func (b MaxPoolBackward) Cost() Cost {
 func (b MaxPoolBackward) Check() error {
 	c := checker{call: "max-pool backward"}
 	b.Window.check(&c)
+	b.Window.checkTouch(&c)
 	c.mem("DY", b.DY, b.Out(b.C))
 	c.mem("Arg", b.Arg, b.Out(b.C))
 	c.mem("DX", b.DX, b.In())
@@ -183,6 +185,8 @@ func (b AdaptiveAvgPoolBackward) Check() error {
 func checkAdaptive(c *checker, n, h, w, ch, p, q int) {
 	c.that(n > 0 && h > 0 && w > 0 && ch > 0, "input %dx%dx%dx%d, wanted positive sizes", n, h, w, ch)
 	c.that(p > 0 && q > 0, "output %dx%d, wanted positive sizes", p, q)
+	c.size(n, h, w, ch)
+	c.size(n, p, q, ch)
 }
 
 // AdaptiveSpan returns the half-open range of inputs that output o of outputs covers.

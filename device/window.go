@@ -22,6 +22,34 @@ func (w Window) check(c *checker) {
 	c.that(w.StrideH > 0 && w.StrideW > 0, "stride %dx%d, wanted positive", w.StrideH, w.StrideW)
 	c.that(w.DilH > 0 && w.DilW > 0, "dilation %dx%d, wanted positive", w.DilH, w.DilW)
 	c.that(w.PadTop >= 0 && w.PadLeft >= 0, "padding %d,%d, wanted no negative value", w.PadTop, w.PadLeft)
+	c.that(max(w.StrideH, w.StrideW, w.DilH, w.DilW, w.PadTop, w.PadLeft, w.R, w.S) < 1<<20,
+		"stride %dx%d, dilation %dx%d, padding %d,%d, window %dx%d, wanted less than 2^20 each",
+		w.StrideH, w.StrideW, w.DilH, w.DilW, w.PadTop, w.PadLeft, w.R, w.S)
+	c.size(w.N, w.H, w.W, w.C)
+	c.size(w.N, w.P, w.Q, w.C)
+}
+
+// checkTouch fails if a window lies in the padding altogether: it has no largest element.
+func (w Window) checkTouch(c *checker) {
+	if c.err != nil {
+		return
+	}
+	axis := func(name string, outputs, stride, before, taps, dil, n int) {
+		for o := range outputs {
+			touches := false
+			for t := range taps {
+				if i := o*stride - before + t*dil; i >= 0 && i < n {
+					touches = true
+				}
+			}
+			if !touches {
+				c.that(false, "the window of output %s %d lies outside the image, wanted less padding or no ceil mode", name, o)
+				return
+			}
+		}
+	}
+	axis("row", w.P, w.StrideH, w.PadTop, w.R, w.DilH, w.H)
+	axis("column", w.Q, w.StrideW, w.PadLeft, w.S, w.DilW, w.W)
 }
 
 // In returns the number of input elements, Out(k) the number of output elements with k channels.
