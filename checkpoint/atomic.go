@@ -128,8 +128,13 @@ func explain(path string, err error) error {
 		return fmt.Errorf("writing %s: free some space or write to another disk; the previous file is unchanged: %w: %w", path, ErrDiskFull, err)
 	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("writing %s: change the permissions of %s or write elsewhere; the previous file is unchanged: %w: %w", path, filepath.Dir(path), ErrReadOnly, err)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !exists(filepath.Dir(path)): // the special file systems say it of new files
 		return fmt.Errorf("writing %s: create the folder %s first: %w", path, filepath.Dir(path), err)
 	}
 	return fmt.Errorf("writing %s: %w", path, err)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
