@@ -1,6 +1,11 @@
 // Package data turns what lies on people's disks into labelled images: IDX and CIFAR files, image folders, archives.
 //
 // The package reads; package data/augment changes images, data/loader batches them, data/synth draws the embedded sets.
+//
+// Open recognises a data set by what a place holds. Every place (a folder, a .tar, a .tar.gz, a .zip) becomes a tree,
+// a sorted list of files that can be read from several goroutines; the formats are found by looking at that list, so
+// each of them works in each kind of place. Everything read is treated as hostile: sizes are checked before memory is
+// allocated for them, and no bytes make the package panic.
 package data
 
 import "errors"
@@ -44,18 +49,31 @@ var (
 	ErrCorrupt = errors.New("corrupt data")
 	// ErrFormat marks a place that holds no data set that this package knows.
 	ErrFormat = errors.New("not a data set")
+	// ErrOption marks a value of Options that makes no sense.
+	ErrOption = errors.New("invalid option")
 )
 
 // Source is an opened data set with its two parts.
 type Source struct {
 	Format string  // "idx", "cifar10", "folder", "folder.tar.gz", "digits", ...
 	Train  Dataset // nil if there is only a validation part
-	Val    Dataset
-	// Digest identifies the contents (names, labels, sizes), so that a resumed run notices other data. Hexadecimal.
+	Val    Dataset // never nil in a source from Open
+	// Digest identifies the contents (names, labels, sizes) and the split, so that a resumed run notices other data.
+	// Hexadecimal. It does not depend on where the data lies.
 	Digest string
 	// Notes are remarks for the user: files that were skipped and why, how the split was drawn.
 	Notes []string
+
+	skips *Tolerance
 	close func() error
+}
+
+// Skipped lists the corrupt samples that Options.SkipCorrupt made Read replace so far, ordered by name.
+func (s *Source) Skipped() []BadSample {
+	if s.skips == nil {
+		return nil
+	}
+	return s.skips.Skipped()
 }
 
 // Close releases files that the source holds open.

@@ -1,0 +1,122 @@
+package data
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"path"
+	"strings"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
+)
+
+// A codec decodes one image format. Decoders are called directly instead of through package image's registry, which
+// any package of the program may change.
+type codec struct {
+	name   string
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+var codecs = map[string]codec{
+	"jpeg": {"JPEG", jpeg.DecodeConfig, jpeg.Decode},
+	"png":  {"PNG", png.DecodeConfig, png.Decode},
+	"gif":  {"GIF", gif.DecodeConfig, gif.Decode}, // the first frame only
+	"bmp":  {"BMP", bmp.DecodeConfig, bmp.Decode},
+	"webp": {"WebP", webp.DecodeConfig, webp.Decode},
+}
+
+// imageType returns the key in codecs that the first bytes of a file stand for, or "".
+func imageType(head []byte) string {
+	switch {
+	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		return "jpeg"
+	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
+		return "png"
+	case bytes.HasPrefix(head, []byte("GIF87a")), bytes.HasPrefix(head, []byte("GIF89a")):
+		return "gif"
+	case len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
+		return "webp"
+	case len(head) >= 18 && string(head[:2]) == "BM":
+		// "BM" alone begins many a text; the size of the second header is one of a few.
+		switch binary.LittleEndian.Uint32(head[14:]) {
+		case 12, 40, 52, 56, 64, 108, 124:
+			return "bmp"
+		}
+	}
+	return ""
+}
+
+// imageEnding tells whether a file's name claims that it is an image.
+func imageEnding(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp":
+		return true
+	}
+	return false
+}
+
+// DecodeImage decodes a JPEG, PNG, GIF (its first frame), BMP or WebP file, told by its content, into m as RGB,
+// (H, W, 3), turned upright as its EXIF orientation asks.
+//
+// The result is what PIL's convert("RGB") gives, so that networks trained elsewhere see the same pixels: grey becomes
+// three equal channels, transparency is dropped (not blended with a background), chroma is interpolated as libjpeg does.
+// The exception is 16-bit grey, where PIL clips and this keeps the upper 8 bits. Colour profiles are not applied.
+//
+// The header is checked first: an image of more than maxPixels pixels costs no memory. Every error wraps ErrCorrupt.
+func DecodeImage(r []byte, maxPixels int64, m *Image) (err error) {
+	// A long training run must survive a file that trips a bug in a decoder, which are not ours to fix.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: the decoder failed on it (%v)", ErrCorrupt, p)
+		}
+	}()
+	kind := imageType(r)
+	c, ok := codecs[kind]
+	switch {
+	case len(r) == 0:
+		return fmt.Errorf("%w: the file is empty", ErrCorrupt)
+	case !ok:
+		return fmt.Errorf("%w: the content is none of JPEG, PNG, GIF, BMP and WebP", ErrCorrupt)
+	}
+	cfg, err := c.config(bytes.NewReader(r))
+	if err != nil {
+		return c.fail("header", err)
+	}
+	if cfg.Width <= 0 || cfg.Height <= 0 {
+		return fmt.Errorf("%w: the %s header says %d x %d pixels", ErrCorrupt, c.name, cfg.Width, cfg.Height)
+	}
+	if int64(cfg.Width) > maxPixels/int64(cfg.Height) {
+		return fmt.Errorf("%w: the %s header says %d x %d pixels, but at most %d are allowed", ErrCorrupt, c.name, cfg.Width, cfg.Height, maxPixels)
+	}
+	src, err := c.decode(bytes.NewReader(r))
+	if err != nil {
+		return c.fail("image", err)
+	}
+	if kind == "gif" {
+		if src, err = gifCanvas(r, src); err != nil {
+			return c.fail("image", err)
+		}
+	}
+	if b := src.Bounds(); b.Dx() != cfg.Width || b.Dy() != cfg.Height {
+		return fmt.Errorf("%w: the %s header says %d x %d pixels, but %d x %d follow", ErrCorrupt, c.name, cfg.Width, cfg.Height, b.Dx(), b.Dy())
+	}
+	p := place(m, cfg.Width, cfg.Height, orientation(kind, r))
+	p.draw(m.Pix, src, kind == "webp")
+	return nil
+}
+
+// fail says that a decoder returned err at a part of the file.
+func (c *codec) fail(part string, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the %s %s is truncated; fetch or copy it again", ErrCorrupt, c.name, part)
+	}
+	return fmt.Errorf("%w: the %s %s is damaged or of an unsupported kind (%v)", ErrCorrupt, c.name, part, err)
+}

@@ -1,0 +1,33 @@
+package data
+
+import "fmt"
+
+// Subset returns the samples of ds that index lists, in its order; a sample may occur more than once. The result keeps
+// index. An index outside of ds is an error.
+func Subset(ds Dataset, index []int) (Dataset, error) {
+	for k, i := range index {
+		if i < 0 || i >= ds.Len() {
+			return nil, fmt.Errorf("subset: element %d asks for sample %d of a data set of %d", k, i, ds.Len())
+		}
+	}
+	return &subset{ds, index}, nil
+}
+
+type subset struct {
+	Dataset
+	index []int
+}
+
+func (s *subset) Len() int                   { return len(s.index) }
+func (s *subset) Label(i int) int            { return s.Dataset.Label(s.index[i]) }
+func (s *subset) Name(i int) string          { return s.Dataset.Name(s.index[i]) }
+func (s *subset) Read(i int, m *Image) error { return s.Dataset.Read(s.index[i], m) }
+
+// Counts returns the number of samples of each class.
+func Counts(ds Dataset) []int {
+	n := make([]int, len(ds.Classes()))
+	for i := range ds.Len() {
+		n[ds.Label(i)]++
+	}
+	return n
+}
