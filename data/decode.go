@@ -118,5 +118,5 @@ func (c *codec) fail(part string, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: the %s %s is truncated; fetch or copy it again", ErrCorrupt, c.name, part)
 	}
-	return fmt.Errorf("%w: the %s %s is damaged or of an unsupported kind (%v)", ErrCorrupt, c.name, part, err)
+	return fmt.Errorf("%w: the %s %s is truncated, damaged or of an unsupported kind (%v)", ErrCorrupt, c.name, part, err)
 }
