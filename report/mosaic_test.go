@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -141,65 +139,4 @@ func TestCaptionIsCut(t *testing.T) {
 	if n := len([]rune(long)); n < 8 || n > 20 || !strings.HasPrefix(long, "an un") || !strings.HasSuffix(long, " 0.97") || !strings.Contains(long, "…") {
 		t.Errorf("got %q", long)
 	}
-}
-
-// A sheet of photographs, for people to look at.
-func TestMosaicOfPhotographs(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(sharedData(t), "flowers128", "flowers", "*", "1*.jpg"))
-	var tiles []Tile
-	for i := 0; i < len(files) && len(tiles) < 16; i += 61 {
-		f, err := os.Open(files[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := jpeg.Decode(f)
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := img.Bounds()
-		tile := Tile{W: r.Dx(), H: r.Dy(), C: 3}
-		for y := range tile.H {
-			for x := range tile.W {
-				cr, cg, cb, _ := img.At(r.Min.X+x, r.Min.Y+y).RGBA()
-				tile.Pix = append(tile.Pix, uint8(cr>>8), uint8(cg>>8), uint8(cb>>8))
-			}
-		}
-		class := filepath.Base(filepath.Dir(files[i]))
-		tile.Caption, tile.Good = class+" / "+class+" 0.97", true
-		if len(tiles)%4 == 3 {
-			tile.Caption, tile.Good, tile.Bad = class+"\npredicted dandelion 0.61", false, true
-		}
-		tiles = append(tiles, tile)
-	}
-	if len(tiles) != 16 {
-		t.Fatalf("got %d photographs, want 16", len(tiles))
-	}
-	var b bytes.Buffer
-	if err := Mosaic(&b, tiles, 0); err != nil {
-		t.Fatal(err)
-	}
-	keep(t, "mosaic-flowers.jpg", &b)
-}
-
-func sharedData(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	data := filepath.Join(filepath.Dir(dir), "shared", "data")
-	if _, err := os.Stat(data); err != nil {
-		t.Skip("the real files of ../shared/data are absent")
-	}
-	return data
 }
