@@ -1,0 +1,107 @@
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/philox"
+)
+
+// Batch is what one step trains on. The arrays always have room for Config.Batch samples, B below; in a last batch that
+// is not full, the rows from N on are zero in X and T, where they add nothing to a loss, and -1 in Labels and Index.
+type Batch struct {
+	X      []float32 // (B, H, W, C), normalised
+	T      []float32 // (B, classes), one-hot unless Mixed
+	Labels []int32   // (B), the class of the sample, of the larger share too where Mixed
+	Index  []int32   // (B), which sample of the data set it is
+	N      int       // samples
+	Number int       // of the batch in its epoch, from 0
+	Mixed  bool      // MixUp or CutMix was applied
+
+	claimed int   // samples that workers have taken on
+	pending int   // samples not finished yet
+	err     error // of the sample at errAt
+	errAt   int
+	ready   bool
+	held    bool // by the consumer
+}
+
+func newBatch(batch, sample, classes int) *Batch {
+	return &Batch{
+		X:      make([]float32, batch*sample),
+		T:      make([]float32, batch*classes),
+		Labels: make([]int32, batch),
+		Index:  make([]int32, batch),
+	}
+}
+
+// reset prepares b for n samples and empties the rows after them.
+func (b *Batch) reset(number, n int) {
+	size := len(b.Labels)
+	b.N, b.Number, b.Mixed = n, number, false
+	b.claimed, b.pending = 0, n
+	b.err, b.errAt, b.ready, b.held = nil, 0, false, false
+	clear(b.X[len(b.X)/size*n:])
+	clear(b.T[len(b.T)/size*n:])
+	for i := n; i < size; i++ {
+		b.Labels[i], b.Index[i] = -1, -1
+	}
+}
+
+// fill prepares rows lo..hi-1 of b. It returns the first sample that failed, with the reason.
+func (l *Loader) fill(w *worker, b *Batch, order []int, epoch, lo, hi int) (at int, err error) {
+	x, t := l.pipe.Len(), l.cfg.Classes
+	for row := lo; row < hi; row++ {
+		i := b.Number*l.cfg.Batch + row
+		if order != nil {
+			i = order[i]
+		}
+		if err := l.sample(w, epoch, i, b.X[row*x:(row+1)*x]); err != nil {
+			return row, err
+		}
+		label := l.ds.Label(i)
+		target := b.T[row*t : (row+1)*t]
+		clear(target)
+		target[label] = 1
+		b.Labels[row], b.Index[row] = int32(label), int32(i)
+	}
+	return 0, nil
+}
+
+// sample decodes and augments sample i of the data set into x (H, W, C).
+func (l *Loader) sample(w *worker, epoch, i int, x []float32) error {
+	err := l.read(w, i)
+	if err == nil {
+		w.rng = philox.MakeStream(l.cfg.Seed, philox.Augment, epoch, i)
+		err = l.pipe.Apply(&w.rng, &w.work, x)
+	}
+	if err != nil {
+		if name := l.ds.Name(i); !strings.Contains(err.Error(), name) {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return err
+}
+
+// errPanic marks a decoder's panic, which bad bytes can provoke in any of the libraries below. It must not take the run
+// down with a stack trace of an image library.
+var errPanic = errors.New("the decoder panicked")
+
+func (l *Loader) read(w *worker, i int) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: %w: %w: %v", l.ds.Name(i), data.ErrCorrupt, errPanic, r)
+		}
+	}()
+	return l.ds.Read(i, w.work.Image())
+}
+
+// finish mixes the batch once all its samples are there.
+func (l *Loader) finish(b *Batch, epoch int) {
+	if l.cfg.Mix.on() {
+		rng := philox.MakeStream(l.cfg.Seed, philox.Mix, epoch, b.Number)
+		b.Mixed = l.cfg.Mix.apply(&rng, b, l.pipe.H, l.pipe.W, l.pipe.C)
+	}
+}
