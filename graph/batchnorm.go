@@ -39,16 +39,21 @@ const (
 
 // Infer implements Op.
 func (b BatchNorm) Infer(in []Shape) (Sig, error) {
-	c := in[0].C
-	if in[0].Flat {
-		c = in[0].Size()
-	}
+	s := in[0]
+	c := s.C
 	params := []*Param{
 		vector("weight", c, Constant(1)), vector("bias", c, Constant(0)),
 		vector("running_mean", c, Constant(0)), vector("running_var", c, Constant(1)),
 	}
+	if s.Flat {
+		// After a flatten each feature is a channel of its own, and a checkpoint has them in the order of (C, H, W).
+		c = s.Size()
+		for _, p := range params {
+			p.Dims, p.Perm, p.Export = []int{s.H, s.W, s.C}, []int{2, 0, 1}, []int{c}
+		}
+	}
 	params[bnMean].Stat, params[bnVar].Stat = true, true
-	return Sig{Out: in[0], Params: params, Saved: []Saved{{Fixed: c}, {Fixed: c}}}, nil
+	return Sig{Out: s, Params: params, Saved: []Saved{{Fixed: c}, {Fixed: c}}}, nil
 }
 
 // Frozen reports whether n, a batch norm, normalises by its running statistics in training too.

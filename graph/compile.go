@@ -96,9 +96,9 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 	if cfg.train && cfg.opt == nil {
 		return nil, nil, errors.New("training without an optimizer")
 	}
-	trained, total := g.assign()
+	slabs := g.slabLayout()
 	e := &Emit{g: g, cfg: cfg, dev: dev, bufs: map[bufKey]*buffer{}}
-	e.weights, e.train = imagined(trained, total, cfg)
+	e.weights, e.train = imagined(slabs, cfg)
 	e.resolve()
 	e.emit()
 	if e.err != nil {
@@ -107,12 +107,12 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 	unite(e.order)
 	p := &Plan{}
 	p.Arena, p.Peak = layout(e.order, len(e.calls))
-	p.Memory.Weights = 4 * int64(total)
+	p.Memory.Weights = 4 * int64(slabs.total)
 	if cfg.train {
-		p.Memory.Gradients = 4 * int64(trained)
-		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))
+		p.Memory.Gradients = 4 * int64(slabs.trained)
+		p.Memory.Optimizer = 4 * int64(slabs.trained) * int64(len(cfg.opt.States()))
 		if cfg.ema {
-			p.Memory.EMA = 4 * int64(total)
+			p.Memory.EMA = 4 * int64(slabs.total)
 		}
 	}
 	p.Memory.Activations = min(peakWithoutWork(e), p.Arena)
@@ -121,15 +121,15 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 }
 
 // imagined returns slabs of the right sizes that no device has.
-func imagined(trained, total int, cfg *config) (*Weights, *training) {
+func imagined(l slabLayout, cfg *config) (*Weights, *training) {
 	slab := func(n int) device.Mem { return device.Mem{Arena: 1, Len: 4 * int64(n)} }
-	w := &Weights{slab: slab(total), trained: trained, total: total}
+	w := &Weights{slabLayout: l, slab: slab(l.total)}
 	if !cfg.train {
 		return w, nil
 	}
-	tr := &training{grad: slab(trained), ema: &Weights{slab: slab(total)}}
+	tr := &training{grad: slab(l.trained), ema: &Weights{slab: slab(l.total)}}
 	for range cfg.opt.States() {
-		tr.state = append(tr.state, slab(trained))
+		tr.state = append(tr.state, slab(l.trained))
 	}
 	return w, tr
 }
@@ -154,6 +154,8 @@ func peakWithoutWork(e *Emit) int64 {
 // emit lays down the whole program in order.
 func (e *Emit) emit() {
 	e.written = map[bufKey]bool{}
+	e.use(bufKey{kind: bufInput}, e.cfg.batch*e.g.Input().Out.Size()) // there is a batch even if no layer reads it
+	e.touched = nil
 	e.pass = forward
 	for _, n := range e.g.nodes[1:] {
 		e.node = n
@@ -188,7 +190,9 @@ func (e *Emit) loss() {
 	c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Smoothing: e.cfg.smoothing,
 		Logits: e.Out(out), Targets: e.use(bufKey{kind: bufTarget}, rows*classes), Stats: e.use(bufKey{kind: bufStats}, device.StatsWords)}
 	if !e.cfg.train {
-		e.bufs[bufKey{bufOut, e.root[out.index], 0}].pinned = true // the host reads the logits
+		if b := e.bufs[bufKey{bufOut, e.root[out.index], 0}]; b != nil {
+			b.pinned = true // the host reads the logits; without a buffer of their own they are the input, which is pinned anyway
+		}
 		e.Do(c)
 		return
 	}
@@ -206,7 +210,7 @@ func (e *Emit) loss() {
 func (e *Emit) update() {
 	n := e.weights.trained
 	part := func(slab device.Mem) device.Mem { return slab.Slice(0, 4*int64(n)) }
-	u := device.Update{N: n, MaxNorm: e.cfg.maxNorm, Segments: segments(e.g.params, e.cfg.group), W: part(e.weights.slab), G: part(e.train.grad)}
+	u := device.Update{N: n, MaxNorm: e.cfg.maxNorm, Segments: segments(&e.weights.slabLayout, e.g.params, e.cfg.group), W: part(e.weights.slab), G: part(e.train.grad)}
 	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
 	e.Do(device.Norm2{N: n, X: u.G, Y: u.Norm})
 	u.Norm = e.use(bufKey{kind: bufNorm}, 1)

@@ -146,7 +146,7 @@ func (e *Emit) Trains(n *Node, i int) bool { return e.cfg.train && n.Params[i].T
 
 // ParamGrad returns the gradient by parameter i of n, which the backward pass of n writes. Call it only if Trains.
 func (e *Emit) ParamGrad(n *Node, i int) device.Mem {
-	return n.Params[i].in(e.train.grad)
+	return e.weights.of(n.Params[i], e.train.grad)
 }
 
 // Saved returns tensor i of those that n's signature listed as saved. Its contents last from the forward to the backward pass.

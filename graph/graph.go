@@ -97,8 +97,14 @@ func (g *Graph) Add(name string, op Op, in ...*Node) *Node {
 }
 
 func (g *Graph) infer(n *Node) error {
+	if len(n.In) == 0 {
+		return fmt.Errorf("layer %s (%v): no input, wanted at least one", n.Name, n.Op)
+	}
 	shapes := make([]Shape, len(n.In))
 	for i, in := range n.In {
+		if in == nil || in.index >= n.index || g.nodes[in.index] != in {
+			return fmt.Errorf("layer %s (%v): input %d is not a layer of this graph", n.Name, n.Op, i)
+		}
 		shapes[i] = in.Out
 		in.uses++
 	}

@@ -93,7 +93,7 @@ type Group struct {
 
 // segments cuts the slab's trained part into runs that are trained alike. The elements between two parameters (alignment) are zero in every
 // slab and stay so under any update, so neighbours in the same group become one run.
-func segments(params []*Param, group func(*Param) Group) []device.Segment {
+func segments(l *slabLayout, params []*Param, group func(*Param) Group) []device.Segment {
 	var out []device.Segment
 	for _, p := range params {
 		if !p.Trainable() {
@@ -101,10 +101,10 @@ func segments(params []*Param, group func(*Param) Group) []device.Segment {
 		}
 		g := group(p)
 		if k := len(out) - 1; k >= 0 && out[k].LRScale == g.LRScale && out[k].Decay == g.Decay {
-			out[k].Len = p.off + p.Len() - out[k].Off
+			out[k].Len = l.off[p.index] + p.Len() - out[k].Off
 			continue
 		}
-		out = append(out, device.Segment{Off: p.off, Len: p.Len(), LRScale: g.LRScale, Decay: g.Decay})
+		out = append(out, device.Segment{Off: l.off[p.index], Len: p.Len(), LRScale: g.LRScale, Decay: g.Decay})
 	}
 	return out
 }

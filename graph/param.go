@@ -21,7 +21,6 @@ type Param struct {
 
 	node  *Node
 	index int // position in Graph.Params
-	off   int // first element in the slab
 }
 
 // Len returns the number of elements.

@@ -3,7 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/device"
 )
@@ -29,9 +29,16 @@ func compile(g *Graph, w *Weights, cfg *config, tr *training) (program, error) {
 	if err != nil {
 		return none, err
 	}
-	if first.weights.trained != w.trained {
-		return none, errors.New("graph: parameters were frozen or thawed after the weights were made")
+	if !slices.Equal(first.weights.off, w.off) {
+		return none, errors.New("graph: parameters were frozen or thawed after the weights were made; make new weights")
 	}
+	return bind(first, plan, w, tr)
+}
+
+// bind emits the program for the second time, into real memory, where the first emission has left its buffers' offsets.
+func bind(first *Emit, plan *Plan, w *Weights, tr *training) (program, error) {
+	var none program
+	g, cfg := first.g, first.cfg
 	arena, err := w.dev.Alloc(max(plan.Arena, device.Align))
 	if err != nil {
 		return none, fmt.Errorf("activations of a batch of %d: %w", cfg.batch, err)
@@ -57,6 +64,9 @@ func (p *program) Plan() *Plan { return p.plan }
 
 // Batch returns the number of samples of a step.
 func (p *program) Batch() int { return p.batch }
+
+// Device returns the name of the device.
+func (p *program) Device() string { return p.dev.Name() }
 
 // upload copies a batch to the device: x (N, H, W, C), t (N, classes).
 func (p *program) upload(x, t []float32) error {
@@ -134,6 +144,7 @@ type Training struct {
 	training
 	weights    *Weights
 	opt        Optimizer
+	hyperWords device.Hyper // here rather than in Step, so that a step does not allocate
 	hyperBytes [4 * device.HyperWords]byte
 	words      [device.StatsWords]float32
 	normWord   [1]float32
@@ -184,8 +195,9 @@ func CompileTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
 // Step trains on one batch, x (N, H, W, C) and t (N, classes). updates counts the steps before this one, from which dropout and the
 // optimiser's bias correction follow; lr is the learning rate and emaDecay the weight of the old average.
 func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) error {
-	h := device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
-	tr.opt.Hyper(&h, updates)
+	h := &tr.hyperWords
+	*h = device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
+	tr.opt.Hyper(h, updates)
 	h.Encode(tr.hyperBytes[:])
 	if err := tr.dev.Upload(tr.hyper, tr.hyperBytes[:]); err != nil {
 		return err
@@ -219,76 +231,35 @@ func (tr *Training) States() []string { return tr.opt.States() }
 
 // GetState copies the part of optimiser slab i that belongs to p to dst, in the order of p.Dims; SetState copies it back.
 func (tr *Training) GetState(i int, p *Param, dst []float32) error {
-	return tr.dev.Download(device.Bytes(dst), p.in(tr.state[i]))
+	if err := tr.hasGradient(p, len(dst)); err != nil {
+		return err
+	}
+	return tr.dev.Download(device.Bytes(dst), tr.weights.of(p, tr.state[i]))
+}
+
+// hasGradient fails if p is not trained by tr, or n is not its number of elements.
+func (tr *Training) hasGradient(p *Param, n int) error {
+	if err := tr.weights.owns(p, n); err != nil {
+		return err
+	}
+	if !tr.weights.trains(p) {
+		return fmt.Errorf("graph: %s is not trained: it has neither gradient nor optimiser state", p.Name)
+	}
+	return nil
 }
 
 // SetState is the inverse of GetState.
 func (tr *Training) SetState(i int, p *Param, src []float32) error {
-	return tr.dev.Upload(p.in(tr.state[i]), device.Bytes(src))
+	if err := tr.hasGradient(p, len(src)); err != nil {
+		return err
+	}
+	return tr.dev.Upload(tr.weights.of(p, tr.state[i]), device.Bytes(src))
 }
 
 // Gradient copies the gradient of p to dst, in the order of p.Dims.
 func (tr *Training) Gradient(p *Param, dst []float32) error {
-	return tr.dev.Download(device.Bytes(dst), p.in(tr.grad))
-}
-
-// FindNonFinite repeats the last step up to the update, call by call, and says in words where the first value that is not finite came up,
-// or "" if none did. It is slow and meant for a run that has just diverged: the batch, the weights and the masks are still
-// those of the last step.
-func (tr *Training) FindNonFinite() (string, error) {
-	if bad, err := tr.nonFinite(tr.x); err != nil || bad {
-		return "the input batch", err
+	if err := tr.hasGradient(p, len(dst)); err != nil {
+		return err
 	}
-	for i, c := range tr.calls {
-		if c.pass == update {
-			break
-		}
-		if err := tr.steps[i](); err != nil {
-			return "", err
-		}
-		for _, b := range c.bufs {
-			if b == c.work || b.kind == bufHyper || b.kind == bufTarget {
-				continue
-			}
-			bad, err := tr.nonFinite(tr.arena.Slice(b.offset(), b.bytes))
-			if err != nil {
-				return "", err
-			}
-			if bad && c.node == nil {
-				return "the loss", nil
-			}
-			if bad {
-				return fmt.Sprintf("layer %s (%v), %v pass", c.node.Name, c.node.Op, c.pass), nil
-			}
-		}
-		if c.node == nil || c.pass != backward {
-			continue
-		}
-		for _, p := range c.node.Params {
-			if !p.Trainable() {
-				continue
-			}
-			bad, err := tr.nonFinite(p.in(tr.grad))
-			if err != nil {
-				return "", err
-			}
-			if bad {
-				return fmt.Sprintf("the gradient of %s", p.Name), nil
-			}
-		}
-	}
-	return "", nil
-}
-
-func (tr *Training) nonFinite(m device.Mem) (bool, error) {
-	v := make([]float32, m.Floats())
-	if err := tr.dev.Download(device.Bytes(v), m); err != nil {
-		return false, err
-	}
-	for _, x := range v {
-		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return tr.dev.Download(device.Bytes(dst), tr.weights.of(p, tr.grad))
 }

@@ -10,32 +10,46 @@ import (
 // slabs of gradients and optimiser state have the layout of the first part, so that an optimiser step is one call. Several programs may share
 // one Weights.
 type Weights struct {
-	g       *Graph
-	dev     device.Device
-	slab    device.Mem
-	trained int // elements of the first part
-	total   int
+	slabLayout
+	g    *Graph
+	dev  device.Device
+	slab device.Mem
+}
+
+// slabLayout is the place of every parameter in a slab. It depends on which parameters are frozen.
+type slabLayout struct {
+	off     []int // first element, by Param.index
+	trained int   // elements of the trained part
+	total   int   // elements
 }
 
 // slabAlign is the alignment of a parameter in elements.
 const slabAlign = device.Align / 4
 
-// assign gives every parameter its place in the slab.
-func (g *Graph) assign() (trained, total int) {
+func (g *Graph) slabLayout() slabLayout {
+	l := slabLayout{off: make([]int, len(g.params))}
 	place := func(want func(*Param) bool) {
-		for _, p := range g.params {
+		for i, p := range g.params {
 			if want(p) {
-				p.off = total
-				total += (p.Len() + slabAlign - 1) / slabAlign * slabAlign
+				l.off[i] = l.total
+				l.total += (p.Len() + slabAlign - 1) / slabAlign * slabAlign
 			}
 		}
 	}
 	place((*Param).Trainable)
-	trained = total
+	l.trained = l.total
 	place(func(p *Param) bool { return p.Frozen && !p.Stat })
 	place(func(p *Param) bool { return p.Stat })
-	return trained, total
+	return l
 }
+
+// of returns p's part of a slab.
+func (l *slabLayout) of(p *Param, slab device.Mem) device.Mem {
+	return slab.Slice(4*int64(l.off[p.index]), 4*int64(p.Len()))
+}
+
+// trains reports whether p lies in the trained part, which gradients and optimiser states share.
+func (l *slabLayout) trains(p *Param) bool { return l.off[p.index] < l.trained }
 
 // NewWeights allocates the parameters of g, filled with zeros. It fixes which parameters are frozen: after a later Freeze, new weights are
 // needed.
@@ -43,8 +57,7 @@ func NewWeights(g *Graph, dev device.Device) (*Weights, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	w := &Weights{g: g, dev: dev}
-	w.trained, w.total = g.assign()
+	w := &Weights{slabLayout: g.slabLayout(), g: g, dev: dev}
 	slab, err := dev.Alloc(4 * int64(max(w.total, 1)))
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
@@ -65,18 +78,32 @@ func (w *Weights) Init(seed uint64) error {
 	return nil
 }
 
-func (w *Weights) mem(p *Param) device.Mem { return p.in(w.slab) }
+func (w *Weights) mem(p *Param) device.Mem { return w.of(p, w.slab) }
 
-// in returns p's part of a slab.
-func (p *Param) in(slab device.Mem) device.Mem { return slab.Slice(4*int64(p.off), 4*int64(p.Len())) }
+// owns fails if p is a parameter of another graph, or n is not its number of elements.
+func (w *Weights) owns(p *Param, n int) error {
+	if p.index >= len(w.g.params) || w.g.params[p.index] != p {
+		return fmt.Errorf("graph: %s is a parameter of another graph", p.Name)
+	}
+	if n != p.Len() {
+		return fmt.Errorf("graph: %d values for %s, wanted %d", n, p.Name, p.Len())
+	}
+	return nil
+}
 
 // Set copies src, in the order of p.Dims, to the device.
 func (w *Weights) Set(p *Param, src []float32) error {
+	if err := w.owns(p, len(src)); err != nil {
+		return err
+	}
 	return w.dev.Upload(w.mem(p), device.Bytes(src))
 }
 
 // Get copies p from the device to dst, in the order of p.Dims.
 func (w *Weights) Get(p *Param, dst []float32) error {
+	if err := w.owns(p, len(dst)); err != nil {
+		return err
+	}
 	return w.dev.Download(device.Bytes(dst), w.mem(p))
 }
 

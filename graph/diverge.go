@@ -1,0 +1,84 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// FindNonFinite repeats the last step up to the update, call by call, and says in words where the first value that is not finite came up,
+// or "" if none did. It is slow and meant for a run that has just diverged: the batch, the weights and the masks are still
+// those of the last step.
+func (tr *Training) FindNonFinite() (string, error) {
+	if bad, err := tr.nonFinite(tr.x); err != nil || bad {
+		return "the input batch", err
+	}
+	for i, c := range tr.calls {
+		if c.pass == update {
+			break
+		}
+		if err := tr.steps[i](); err != nil {
+			return "", err
+		}
+		if next := tr.calls[i+1]; next.node == c.node && next.pass == c.pass {
+			continue // a layer's output is whole after its last call only: concat, for one, writes it in parts
+		}
+		if bad, err := tr.layerNonFinite(i); err != nil || bad != "" {
+			return bad, err
+		}
+	}
+	return "", nil
+}
+
+// layerNonFinite looks at what the layer of call i has touched, call i being its last one in this pass, and says where a value is not finite.
+func (tr *Training) layerNonFinite(i int) (string, error) {
+	last := tr.calls[i]
+	for k := i; k >= 0 && tr.calls[k].node == last.node && tr.calls[k].pass == last.pass; k-- {
+		for _, b := range tr.calls[k].bufs {
+			// Scratch memory may hold anything, and so may a buffer that a later call of the layer has taken over.
+			if b.kind == bufWork || b.kind == bufHyper || b.kind == bufTarget || b.last < i {
+				continue
+			}
+			bad, err := tr.nonFinite(tr.arena.Slice(b.offset(), b.bytes))
+			if err != nil {
+				return "", err
+			}
+			if bad && last.node == nil {
+				return "the loss", nil
+			}
+			if bad {
+				return fmt.Sprintf("layer %s (%v), %v pass", last.node.Name, last.node.Op, last.pass), nil
+			}
+		}
+	}
+	if last.node == nil || last.pass != backward {
+		return "", nil
+	}
+	for _, p := range last.node.Params {
+		if !tr.weights.trains(p) {
+			continue
+		}
+		bad, err := tr.nonFinite(tr.weights.of(p, tr.grad))
+		if err != nil {
+			return "", err
+		}
+		if bad {
+			return fmt.Sprintf("the gradient of %s", p.Name), nil
+		}
+	}
+	return "", nil
+}
+
+func (tr *Training) nonFinite(m device.Mem) (bool, error) {
+	v := make([]float32, m.Floats())
+	if err := tr.dev.Download(device.Bytes(v), m); err != nil {
+		return false, err
+	}
+	for _, x := range v {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
