@@ -6,22 +6,13 @@ import (
 	"io"
 	"math"
 
+	"github.com/cnnctl/cnnctl/train"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 )
-
-// Row is one epoch, with the columns of results.csv. What was not measured is NaN.
-type Row struct {
-	Epoch      int     // counts from 1
-	Time       float64 // seconds since the start
-	TrainLoss  float64
-	Top1, Top5 float64 // validation accuracy, 0 to 1
-	ValLoss    float64
-	LR         float64
-}
 
 // The size of one panel in pixels; three of them make a row.
 const panelW, panelH = 400, 400
@@ -30,7 +21,7 @@ const panelW, panelH = 400, 400
 type series struct {
 	name   string
 	colour color.RGBA
-	value  func(Row) float64
+	value  func(train.Row) float64
 }
 
 // A panel is one small plot.
@@ -42,21 +33,21 @@ type panel struct {
 }
 
 var panels = []panel{
-	{title: "train/loss", lines: []series{{"", blue, func(r Row) float64 { return r.TrainLoss }}}},
-	{title: "val/loss", lines: []series{{"", orange, func(r Row) float64 { return r.ValLoss }}}},
+	{title: "train/loss", lines: []series{{"", blue, func(r train.Row) float64 { return r.TrainLoss }}}},
+	{title: "val/loss", lines: []series{{"", orange, func(r train.Row) float64 { return r.ValLoss }}}},
 	{title: "loss", lines: []series{
-		{"train", blue, func(r Row) float64 { return r.TrainLoss }},
-		{"val", orange, func(r Row) float64 { return r.ValLoss }},
+		{"train", blue, func(r train.Row) float64 { return r.TrainLoss }},
+		{"val", orange, func(r train.Row) float64 { return r.ValLoss }},
 	}},
-	{title: "metrics/accuracy_top1", lines: []series{{"", green, func(r Row) float64 { return r.Top1 }}}, markBest: true, accuracy: true},
-	{title: "metrics/accuracy_top5", lines: []series{{"", green, func(r Row) float64 { return r.Top5 }}}, markBest: true, accuracy: true},
-	{title: "lr", lines: []series{{"", ink, func(r Row) float64 { return r.LR }}}},
+	{title: "metrics/accuracy_top1", lines: []series{{"", green, func(r train.Row) float64 { return r.Top1 }}}, markBest: true, accuracy: true},
+	{title: "metrics/accuracy_top5", lines: []series{{"", green, func(r train.Row) float64 { return r.Top5 }}}, markBest: true, accuracy: true},
+	{title: "lr", lines: []series{{"", ink, func(r train.Row) float64 { return r.LR }}}},
 }
 
 // Curves draws the history of a run as a PNG of 1200x800 pixels: losses, accuracies and the learning rate over the
 // epochs, which ascend, and both losses in one panel, where their distance shows overfitting. Values that are not finite are left out,
 // and so are panels without a value.
-func Curves(w io.Writer, history []Row) error {
+func Curves(w io.Writer, history []train.Row) error {
 	var plots []*plot.Plot
 	for _, p := range panels {
 		drawn, err := p.plot(history)
@@ -90,7 +81,7 @@ func Curves(w io.Writer, history []Row) error {
 }
 
 // plot returns nil if no line has a value.
-func (p panel) plot(history []Row) (*plot.Plot, error) {
+func (p panel) plot(history []train.Row) (*plot.Plot, error) {
 	pl := newPlot(p.title)
 	lo, hi := math.Inf(1), math.Inf(-1)
 	var best plotter.XY

@@ -9,21 +9,23 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/cnnctl/cnnctl/train"
 )
 
 func TestCurves(t *testing.T) {
 	nan := math.NaN()
-	alone := []Row{{Epoch: 1, TrainLoss: 0.5, ValLoss: 0.4, Top1: 0.9, Top5: 1, LR: 0.01}}
+	alone := []train.Row{{Epoch: 1, TrainLoss: 0.5, ValLoss: 0.4, Top1: 0.9, Top5: 1, LR: 0.01}}
 	noTop5 := sampleHistory(12)
 	for i := range noTop5 {
 		noTop5[i].Top5 = nan
 	}
 	diverged := sampleHistory(6)
 	diverged[4].TrainLoss = math.MaxFloat64
-	diverged[5] = Row{Epoch: 6, TrainLoss: nan, ValLoss: math.Inf(1), Time: 1, Top1: nan, Top5: nan, LR: 0.05}
+	diverged[5] = train.Row{Epoch: 6, TrainLoss: nan, ValLoss: math.Inf(1), Seconds: 1, Top1: nan, Top5: nan, LR: 0.05}
 	cases := []struct {
 		name string
-		rows []Row
+		rows []train.Row
 		w, h int
 	}{
 		{"10 epochs", sampleHistory(10), 1200, 800},
@@ -31,7 +33,7 @@ func TestCurves(t *testing.T) {
 		{"one epoch", alone, 1200, 800},
 		{"no top-5", noTop5, 1200, 800},
 		{"diverged", diverged, 1200, 800},
-		{"only losses", []Row{{Epoch: 1, TrainLoss: 1, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}, {Epoch: 2, TrainLoss: 0, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}}, 800, 400},
+		{"only losses", []train.Row{{Epoch: 1, TrainLoss: 1, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}, {Epoch: 2, TrainLoss: 0, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}}, 800, 400},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,7 +75,7 @@ func inked(img image.Image) float64 {
 
 func TestCurvesWithoutValues(t *testing.T) {
 	nan := math.NaN()
-	for _, rows := range [][]Row{nil, {{Epoch: 1, TrainLoss: nan, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}}} {
+	for _, rows := range [][]train.Row{nil, {{Epoch: 1, TrainLoss: nan, ValLoss: nan, Top1: nan, Top5: nan, LR: nan}}} {
 		if err := Curves(&bytes.Buffer{}, rows); !errors.Is(err, ErrInput) {
 			t.Errorf("%d rows: got %v, want ErrInput", len(rows), err)
 		}

@@ -1,8 +1,7 @@
 // Package report draws what a training run leaves behind: curves over the epochs, the confusion matrix, contact sheets of
-// labelled images. It only draws: its input is plain numbers and pixels, its output a PNG, JPEG or CSV stream, and the
-// same input gives the same bytes.
+// labelled images. The same input gives the same bytes.
 //
-// Subpackage tensorboard writes event files.
+// Subpackage tensorboard writes event files, subpackage terminal shows progress.
 package report
 
 import (

@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"github.com/cnnctl/cnnctl/philox"
+	"github.com/cnnctl/cnnctl/train"
 )
 
 // A history with the shape of a real one: falling losses, overfitting at the end, cosine learning rate after a warm-up.
-func sampleHistory(epochs int) []Row {
+func sampleHistory(epochs int) []train.Row {
 	noise := philox.New(1, philox.Test, epochs, 0)
 	jitter := func(scale float64) float64 { return scale * (float64(noise.Uint32())/math.MaxUint32 - 0.5) }
-	var h []Row
+	var h []train.Row
 	for e := 1; e <= epochs; e++ {
 		x := float64(e) / float64(epochs)
-		h = append(h, Row{
+		h = append(h, train.Row{
 			Epoch:     e,
-			Time:      3.2 * float64(e),
+			Seconds:   3.2 * float64(e),
 			TrainLoss: 2.2*math.Exp(-4*x) + 0.03 + jitter(0.02),
 			ValLoss:   2*math.Exp(-5*x) + 0.08 + 0.06*x + jitter(0.03),
 			Top1:      0.991 - 0.3*math.Exp(-5*x) + jitter(0.01),

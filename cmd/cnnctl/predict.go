@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/train"
+	"github.com/spf13/cobra"
+)
+
+func predictCommand() *cobra.Command {
+	var (
+		run, weights, device string
+		topk                 int
+		maxPixels            int64
+		asJSON               bool
+	)
+	cmd := &cobra.Command{
+		Use:   "predict --run DIR IMAGE...",
+		Short: "Classify images",
+		Long: `Classify images with the best weights of a run.
+
+  cnnctl predict --run runs/train/lenet5 seven.png --topk 3`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, images []string) error {
+			if weights == "" {
+				weights = run
+			}
+			if weights == "" {
+				return usageError{errors.New("no weights were given; wanted --run DIR or --weights FILE")}
+			}
+			if topk < 1 {
+				return usageError{fmt.Errorf("--topk %d, wanted at least 1", topk)}
+			}
+			dev, err := openDevice(device)
+			if err != nil {
+				return err
+			}
+			defer dev.Close()
+			m, err := train.LoadModel(weights, dev)
+			if err != nil {
+				return err
+			}
+			p, err := train.NewPredictor(m)
+			if err != nil {
+				return err
+			}
+			for _, name := range images {
+				if err := cmd.Context().Err(); err != nil {
+					return err
+				}
+				b, err := os.ReadFile(name)
+				if err != nil {
+					return err
+				}
+				ranked, err := p.Predict(b, maxPixels, topk)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				if err := printRanked(cmd, name, ranked, asJSON); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&run, "run", "", "run directory")
+	f.StringVar(&weights, "weights", "", "checkpoint of a run, in place of the run's best")
+	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	f.IntVar(&topk, "topk", 5, "classes to print for each image")
+	f.Int64Var(&maxPixels, "max-pixels", data.DefaultMaxPixels, "largest image that is decoded")
+	f.BoolVar(&asJSON, "json", false, "print one line of JSON for each image")
+	return cmd
+}
+
+func printRanked(cmd *cobra.Command, name string, ranked []train.Ranked, asJSON bool) error {
+	w := cmd.OutOrStdout()
+	if asJSON {
+		return json.NewEncoder(w).Encode(map[string]any{"image": name, "classes": ranked})
+	}
+	if err := printf(w, "%s\n", name); err != nil {
+		return err
+	}
+	for _, r := range ranked {
+		if err := printf(w, "  %6.2f%%  %s\n", 100*r.Prob, r.Class); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/cnnctl/cnnctl/report"
+	"github.com/cnnctl/cnnctl/report/terminal"
+	"github.com/cnnctl/cnnctl/train"
+	"github.com/cnnctl/cnnctl/zoo"
+	"github.com/spf13/cobra"
+)
+
+// output says how a command talks.
+type output struct {
+	quiet bool // nothing but errors on standard error
+	json  bool // events on standard output
+}
+
+func trainCommand() *cobra.Command {
+	var (
+		config, resume string
+		out            output
+		shown          = train.Config{Dropout: -1, HFlip: -1, CropPadding: -1, EMADecay: 0.9999, MixProb: 1, MixSwitch: 0.5, DecayEpochs: 30, DecayRate: 0.1,
+			Device: "auto", Project: "runs/train"}
+	)
+	cmd := &cobra.Command{
+		Use:   "train MODEL | train --resume DIR",
+		Short: "Train a network",
+		Long: `Train a network from random weights. Every setting has a default that suits the model and the data, so that none is needed.
+
+  cnnctl train lenet5                                    the embedded digits
+  cnnctl train lenet5 --data mnist/                      IDX files, found by their names
+  cnnctl train vgg11_bn --data photos/ --image-size 64   photos/train/<class>/*.jpg and photos/val/<class>/*.jpg
+  cnnctl train --resume runs/train/lenet5                continue a run that was stopped
+  cnnctl train --resume runs/train/lenet5 --epochs 20    train a finished run for longer
+
+A flag whose default is not shown takes it from the model; cnnctl models lists these.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	flags := cmd.Flags()
+	trainFlags(flags, &shown)
+	flags.StringVar(&config, "config", "", "YAML file with settings, keys as in args.yaml; flags override it")
+	flags.StringVar(&resume, "resume", "", "continue the run in this directory")
+	flags.BoolVarP(&out.quiet, "quiet", "q", false, "print errors only")
+	flags.BoolVar(&out.json, "json", false, "print events as lines of JSON on standard output")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		observers, printer := observe(out)
+		var c train.Config
+		var err error
+		switch {
+		case resume != "" && (len(args) > 0 || config != ""):
+			return usageError{errors.New("--resume takes model and settings from the run; wanted no model and no --config beside it")}
+		case resume != "":
+			if c, err = train.LoadConfig(resume); err != nil {
+				return err
+			}
+			if err := apply(flags, &c); err != nil {
+				return usageError{err}
+			}
+		case len(args) == 0:
+			return usageError{errors.New("no model was given; wanted, for example, cnnctl train lenet5; cnnctl models lists them")}
+		default:
+			if c, err = settings(cmd, args[0], config); err != nil {
+				return err
+			}
+		}
+		dev, err := openDevice(c.Device)
+		if err != nil {
+			return err
+		}
+		defer dev.Close()
+		var run *train.Run
+		if resume != "" {
+			run, err = train.Resume(ctx, resume, c, dev, observers...)
+		} else {
+			run, err = train.Start(ctx, c, dev, observers...)
+		}
+		if err != nil {
+			return err
+		}
+		defer run.Close()
+		return finishRun(ctx, run, printer)
+	}
+	return cmd
+}
+
+// settings merges the model's defaults, a configuration file, and flags, in this order.
+func settings(cmd *cobra.Command, model, config string) (train.Config, error) {
+	info, err := zoo.Lookup(model)
+	if err != nil {
+		return train.Config{}, usageError{err}
+	}
+	c := train.Defaults(info)
+	if config != "" {
+		if err := readConfig(config, &c); err != nil {
+			return c, err
+		}
+		c.Model = info.Name
+	}
+	if err := apply(cmd.Flags(), &c); err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}
+
+// finishRun trains and leaves the pictures.
+func finishRun(ctx context.Context, run *train.Run, printer *terminal.Printer) error {
+	pictures, err := report.Open(ctx, run)
+	if err != nil {
+		return err
+	}
+	_, err = run.Train(ctx)
+	if printer != nil {
+		printer.Clear()
+	}
+	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, train.ErrDiverged) {
+		return errors.Join(err, pictures.Close(), pictures.Curves())
+	}
+	if err != nil {
+		return errors.Join(err, pictures.Close())
+	}
+	return errors.Join(pictures.Final(ctx), pictures.Close())
+}
+
+// observe returns who listens to a run; the printer is nil if nothing is printed.
+func observe(out output) ([]train.Observer, *terminal.Printer) {
+	var observers []train.Observer
+	var printer *terminal.Printer
+	if !out.quiet {
+		printer = terminal.New(os.Stderr)
+		observers = append(observers, printer.Observe)
+	}
+	if out.json {
+		observers = append(observers, jsonObserver(os.Stdout))
+	}
+	return observers, printer
+}
+
+func jsonObserver(w io.Writer) train.Observer {
+	return func(e train.Event) {
+		if b, err := train.AppendJSON(nil, e, time.Now()); err == nil {
+			w.Write(b)
+		} else {
+			fmt.Fprintf(os.Stderr, "cnnctl: %v\n", err)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/data/loader"
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// progressInterval is the time between two Progress events.
+const progressInterval = 100 * time.Millisecond
+
+// Train runs until the last epoch, or until ctx is cancelled: then it finishes the step under way, saves, and returns an error that wraps ErrInterrupted. A loss or
+// gradient that is not finite gives an error that wraps ErrDiverged; nothing of that step is saved.
+func (r *Run) Train(ctx context.Context) (Finished, error) {
+	if r.Config.Epochs == 0 { // the initial weights are all that was asked for
+		err := r.saveEpoch(true)
+		return r.finish(false), err
+	}
+	early := false
+	for r.progress.Epoch < r.Config.Epochs && !early {
+		if err := r.epoch(ctx); err != nil {
+			return Finished{}, err
+		}
+		p := r.progress
+		early = r.Config.Patience > 0 && p.Epoch-p.Best.Epoch >= r.Config.Patience && p.Epoch < r.Config.Epochs
+	}
+	done := r.finish(early)
+	if r.logErr != nil {
+		return done, fmt.Errorf("writing events.jsonl: %w", r.logErr)
+	}
+	return done, nil
+}
+
+// Final loads the best weights and returns what they reach on the validation part. The run cannot be trained further afterwards.
+func (r *Run) Final(ctx context.Context) (Metrics, error) {
+	f, err := checkpoint.Open(r.Dir.File("weights", "best.safetensors"))
+	if err != nil {
+		return Metrics{}, err
+	}
+	defer f.Close()
+	if err := LoadWeights(f, r.judged()); err != nil {
+		return Metrics{}, err
+	}
+	return r.eval.Run(ctx)
+}
+
+// Rows returns results.csv's rows. The caller must not change them.
+func (r *Run) Rows() []Row { return r.progress.Rows }
+
+// Source returns the data set.
+func (r *Run) Source() *data.Source { return r.source }
+
+// FirstBatch returns the first batch of the first epoch as the network sees it, and the pipeline that made it.
+func (r *Run) FirstBatch(ctx context.Context) (*loader.Batch, *augment.Pipeline, error) {
+	it := r.batches.Epoch(ctx, 0, 0)
+	defer it.Close()
+	b, err := it.Next()
+	return b, r.pipe, err
+}
+
+func (r *Run) finish(early bool) Finished {
+	p := r.progress
+	f := Finished{Dir: r.Dir.Path, Epochs: p.Epoch, BestEpoch: p.Best.Epoch, BestTop1: p.Best.Top1, Seconds: p.Seconds, Early: early}
+	r.notify(f)
+	return f
+}
+
+// epoch trains on what is left of one epoch, validates, and saves.
+func (r *Run) epoch(ctx context.Context) error {
+	p := &r.progress
+	begin := stopwatch{start: time.Now(), before: p.Seconds}
+	if p.Batch == 0 {
+		p.Sums = sums{}
+	}
+	first := p.Batch
+	it := r.batches.Epoch(context.WithoutCancel(ctx), p.Epoch, first)
+	defer it.Close()
+	lastNote := time.Now()
+	for {
+		if ctx.Err() != nil {
+			p.Seconds = begin.total()
+			return r.interrupted()
+		}
+		b, err := it.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.step(b); err != nil {
+			return err
+		}
+		it.Release(b)
+		if n := r.Config.SaveEvery; n > 0 && p.Updates%n == 0 && p.Batch < r.batches.Batches() {
+			p.Seconds = begin.total()
+			if err := r.saveState(); err != nil {
+				return err
+			}
+			r.notify(Saved{Path: r.Dir.File("state"), Updates: p.Updates})
+		}
+		if now := time.Now(); now.Sub(lastNote) >= progressInterval || p.Batch == r.batches.Batches() {
+			lastNote = now
+			r.notify(r.status(begin, first, it.Wait()))
+		}
+	}
+	trainTime := time.Since(begin.start)
+	m, err := r.eval.Run(ctx)
+	if ctx.Err() != nil {
+		p.Seconds = begin.total()
+		return r.interrupted()
+	}
+	if err != nil {
+		return err
+	}
+	r.metrics = m
+	return r.closeEpoch(begin, first, trainTime, it.Wait())
+}
+
+// closeEpoch books the epoch that was just validated and saves everything.
+func (r *Run) closeEpoch(begin stopwatch, first int, trainTime, wait time.Duration) error {
+	p := &r.progress
+	s := p.Sums
+	row := Row{Epoch: p.Epoch + 1, TrainLoss: s.Loss / s.Rows, Top1: r.metrics.Top1, Top5: r.metrics.Top5, ValLoss: r.metrics.Loss, LR: r.sched.At(p.Updates - 1)}
+	samples := float64((p.Batch - first) * r.Config.Batch)
+	better := p.Best.Epoch == 0 || row.Top1 > p.Best.Top1
+	if better {
+		p.Best = best{Epoch: row.Epoch, Top1: row.Top1}
+	}
+	p.Seconds = begin.total()
+	row.Seconds = p.Seconds
+	p.Rows = append(p.Rows, row)
+	p.Epoch++
+	p.Batch, p.Sums = 0, sums{}
+	if err := r.saveEpoch(better); err != nil {
+		return err
+	}
+	r.notify(EpochDone{Row: row, Epochs: r.Config.Epochs, Best: better, TrainAcc: s.Top1 / s.Rows,
+		Rate: samples / trainTime.Seconds(), Wait: wait.Seconds()})
+	r.notify(Saved{Path: r.Dir.File("weights", "last.safetensors"), Updates: p.Updates})
+	return nil
+}
+
+// saveEpoch writes weights, state and results. The state comes after the weights: a run that is killed in between repeats the epoch and
+// writes the same weights again.
+func (r *Run) saveEpoch(better bool) error {
+	if better {
+		if err := SaveWeights(r.Dir.File("weights", "best.safetensors"), r.Spec, r.judged()); err != nil {
+			return err
+		}
+	}
+	if err := SaveWeights(r.Dir.File("weights", "last.safetensors"), r.Spec, r.judged()); err != nil {
+		return err
+	}
+	if err := r.saveState(); err != nil {
+		return err
+	}
+	return saveResults(r.Dir.File("results.csv"), r.progress.Rows)
+}
+
+// step trains on one batch and books its result.
+func (r *Run) step(b *loader.Batch) error {
+	p := &r.progress
+	if err := r.tr.Step(b.X, b.T, p.Updates, float32(r.sched.At(p.Updates)), r.Config.emaDecay(p.Updates)); err != nil {
+		return err
+	}
+	st, norm, err := r.tr.Stats()
+	if err != nil {
+		return err
+	}
+	if !finite(st.Loss) || !finite(norm) {
+		return r.diverged(b, st, norm)
+	}
+	p.Sums.Loss += float64(st.Loss) * float64(st.Rows)
+	p.Sums.Top1 += float64(st.Top1)
+	p.Sums.Rows += float64(st.Rows)
+	p.Updates++
+	p.Batch++
+	return nil
+}
+
+func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+
+// diverged says where a step went wrong.
+func (r *Run) diverged(b *loader.Batch, st device.Stats, norm float32) error {
+	where, err := r.tr.FindNonFinite()
+	if err != nil {
+		return err
+	}
+	if where == "" {
+		where = "the gradient's norm, which overflows although each element is finite"
+	}
+	var names []string
+	for i := range min(b.N, 3) {
+		names = append(names, r.source.Train.Name(int(b.Index[i])))
+	}
+	kept := "nothing was saved yet"
+	if r.progress.Epoch > 0 {
+		kept = fmt.Sprintf("the weights up to epoch %d are kept in %s", r.progress.Epoch, r.Dir.File("weights"))
+	}
+	return fmt.Errorf("%w in epoch %d, step %d: loss %v, gradient norm %v; the first value that is not finite came up in %s, on the batch of %s, ...; %s; try a lower --lr than %g, --clip-grad 1, or a warm-up",
+		ErrDiverged, r.progress.Epoch+1, r.progress.Batch+1, st.Loss, norm, where, strings.Join(names, ", "), kept, r.Config.LR)
+}
+
+// interrupted saves the run where it stands.
+func (r *Run) interrupted() error {
+	if err := r.saveState(); err != nil {
+		return err
+	}
+	p := r.progress
+	return fmt.Errorf("%w after %d of %d batches of epoch %d; saved; continue with: cnnctl train --resume %s", ErrInterrupted, p.Batch, r.batches.Batches(), p.Epoch+1, r.Dir.Path)
+}
+
+// stopwatch measures the time of a run across breaks.
+type stopwatch struct {
+	start  time.Time
+	before float64 // seconds
+}
+
+func (s stopwatch) total() float64 { return s.before + time.Since(s.start).Seconds() }
+
+// status describes the epoch under way, of which the first batches were done before this process began.
+func (r *Run) status(begin stopwatch, first int, wait time.Duration) Progress {
+	p := r.progress
+	steps := r.batches.Batches()
+	spent := time.Since(begin.start)
+	perStep := spent / time.Duration(max(p.Batch-first, 1))
+	left := (r.Config.Epochs-p.Epoch)*steps - p.Batch
+	return Progress{Epoch: p.Epoch + 1, Epochs: r.Config.Epochs, Step: p.Batch, Steps: steps,
+		Loss: p.Sums.Loss / p.Sums.Rows, Top1: p.Sums.Top1 / p.Sums.Rows,
+		Rate: float64((p.Batch-first)*r.Config.Batch) / spent.Seconds(), Wait: wait,
+		ETA: perStep * time.Duration(left), LR: r.sched.At(p.Updates - 1)}
+}

@@ -1,0 +1,121 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/zoo"
+)
+
+// Model is a trained network on a device, ready to be used.
+type Model struct {
+	Spec
+	Path    string // of the checkpoint
+	Weights *graph.Weights
+	Pipe    *augment.Pipeline
+}
+
+// WeightsFile returns the checkpoint that path means: path itself if it is a file, or the best weights of the run directory path.
+func WeightsFile(path string) (string, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w; wanted a run directory, such as runs/train/lenet5, or a .safetensors file", ErrRun, err)
+	}
+	if !st.IsDir() {
+		return path, nil
+	}
+	best := filepath.Join(path, "weights", "best.safetensors")
+	if _, err := os.Stat(best); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(path, "args.yaml")); err == nil {
+			return "", fmt.Errorf("%w: %s has no weights yet: no epoch was finished; continue it with: cnnctl train --resume %s", ErrRun, path, path)
+		}
+		return "", fmt.Errorf("%w: %s is not a run; wanted a folder that cnnctl train has made, such as runs/train/lenet5", ErrRun, path)
+	}
+	return best, nil
+}
+
+// LoadModel reads a checkpoint of a run, given its file or the run's directory.
+func LoadModel(path string, dev device.Device) (*Model, error) {
+	file, err := WeightsFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := checkpoint.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m := &Model{Path: file}
+	if m.Spec, err = ReadSpec(f); err != nil {
+		return nil, err
+	}
+	g, err := m.Graph(zoo.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", file, ErrWeights, err)
+	}
+	if m.Pipe, err = m.Preprocess.Pipeline(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", file, ErrWeights, err)
+	}
+	if m.Weights, err = graph.NewWeights(g, dev); err != nil {
+		return nil, err
+	}
+	return m, LoadWeights(f, m.Weights)
+}
+
+// Ranked is a class and its probability.
+type Ranked struct {
+	Class string  `json:"class"`
+	Prob  float64 `json:"probability"`
+}
+
+// Predictor classifies single images.
+type Predictor struct {
+	m      *Model
+	inf    *graph.Inference
+	work   augment.Work
+	x, t   []float32
+	logits []float32
+}
+
+// NewPredictor prepares m for single images.
+func NewPredictor(m *Model) (*Predictor, error) {
+	inf, err := graph.CompileInference(m.Weights.Graph(), m.Weights, 1)
+	if err != nil {
+		return nil, err
+	}
+	n := len(m.Classes)
+	return &Predictor{m: m, inf: inf, x: make([]float32, m.Pipe.Len()), t: make([]float32, n), logits: make([]float32, n)}, nil
+}
+
+// Predict returns the k most probable classes of an encoded image, the most probable first. Errors wrap data.ErrCorrupt.
+func (p *Predictor) Predict(encoded []byte, maxPixels int64, k int) ([]Ranked, error) {
+	if err := data.DecodeImage(encoded, maxPixels, p.work.Image()); err != nil {
+		return nil, err
+	}
+	if err := p.m.Pipe.Apply(nil, &p.work, p.x); err != nil {
+		return nil, err
+	}
+	if _, err := p.inf.Run(p.x, p.t, p.logits); err != nil {
+		return nil, err
+	}
+	probs := Probabilities(p.logits)
+	ranked := make([]Ranked, 0, min(k, len(probs)))
+	for range cap(ranked) {
+		top := 0
+		for i, v := range probs {
+			if v > probs[top] {
+				top = i
+			}
+		}
+		ranked = append(ranked, Ranked{p.m.Classes[top], probs[top]})
+		probs[top] = -1
+	}
+	return ranked, nil
+}

@@ -1,0 +1,249 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/data/loader"
+	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/zoo"
+)
+
+// Run is a training run: everything that can fail has been tried by the time that Start or Resume returns one.
+type Run struct {
+	Config Config
+	Spec   Spec
+	Dir    *Dir
+
+	source    *data.Source
+	graph     *graph.Graph
+	weights   *graph.Weights
+	tr        *graph.Training
+	eval      *Evaluator
+	batches   *loader.Loader
+	pipe      *augment.Pipeline // of the training part
+	sched     Schedule
+	progress  progress
+	metrics   Metrics // of the last validation
+	observers []Observer
+	log       *eventLog
+	logErr    error
+	resumed   bool
+}
+
+// Start prepares a new run in a directory of its own. It returns errors that wrap ErrConfig, ErrRun, data.ErrFormat, data.ErrCorrupt,
+// graph.ErrShape or device.ErrUnsupported, or an *device.OutOfMemoryError, before anything has been written.
+func Start(ctx context.Context, c Config, dev device.Device, observers ...Observer) (*Run, error) {
+	r := &Run{Config: c, observers: observers}
+	if err := r.prepare(ctx, dev); err != nil {
+		return nil, errors.Join(err, r.closeSource())
+	}
+	if err := r.compile(dev); err != nil {
+		return nil, errors.Join(err, r.closeSource())
+	}
+	name := r.Config.Name
+	if name == "" {
+		name = r.Config.Model
+	}
+	dir, err := CreateDir(r.Config.Project, name)
+	if err != nil {
+		return nil, errors.Join(err, r.closeSource())
+	}
+	r.Dir = dir
+	if err := r.settle(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Resume continues the run in a directory with the settings c: those of its args.yaml (see LoadConfig), but for what may change without
+// making its past untrue, such as the number of epochs.
+func Resume(ctx context.Context, path string, c Config, dev device.Device, observers ...Observer) (*Run, error) {
+	dir, err := OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Dir: dir, observers: observers, resumed: true}
+	fail := func(err error) (*Run, error) { return nil, errors.Join(err, r.Close()) }
+	before, err := LoadConfig(path)
+	if err != nil {
+		return fail(err)
+	}
+	if err := c.continues(before); err != nil {
+		return fail(err)
+	}
+	r.Config = c
+	if err := r.prepare(ctx, dev); err != nil {
+		return fail(err)
+	}
+	if err := r.compile(dev); err != nil {
+		return fail(err)
+	}
+	found, err := r.loadState()
+	if err != nil {
+		return fail(err)
+	}
+	if !found {
+		r.notify(Warning{Message: "the run was stopped before its first checkpoint; it begins anew"})
+	}
+	if err := r.settle(); err != nil {
+		return fail(err)
+	}
+	return r, nil
+}
+
+// prepare opens the data and builds the network: everything that needs no memory on the device.
+func (r *Run) prepare(ctx context.Context, dev device.Device) error {
+	c := &r.Config
+	info, err := zoo.Lookup(c.Model)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if r.source, err = OpenData(c, info); err != nil {
+		return err
+	}
+	st, err := inspectData(ctx, r.source)
+	if err != nil {
+		return err
+	}
+	classes := r.source.Train.Classes()
+	in, err := chooseInput(*c, info, st)
+	if err != nil {
+		return err
+	}
+	c.ImageSize = in.H
+	aug := augmentation(c, in, st)
+	pre, err := aug.Preprocess()
+	if err != nil {
+		return err
+	}
+	r.Spec = Spec{Model: c.Model, Input: [3]int{in.H, in.W, in.C}, Classes: classes, Preprocess: pre}
+	if r.graph, err = r.Spec.Graph(c.zooOptions()); err != nil {
+		return err
+	}
+	if r.pipe, err = augment.Train(aug); err != nil {
+		return err
+	}
+	c.Batch = min(c.Batch, r.source.Train.Len())
+	r.batches, err = loader.New(r.source.Train, r.pipe, loader.Config{Batch: c.Batch, Workers: c.Workers, Seed: c.Seed, Shuffle: true, DropLast: true,
+		Mix: loader.Mix{MixUp: c.MixUp, CutMix: c.CutMix, Prob: c.MixProb, Switch: c.MixSwitch}})
+	if err != nil {
+		return err
+	}
+	r.sched = c.schedule(r.batches.Batches())
+	return nil
+}
+
+func (c Config) zooOptions() zoo.Options {
+	var o zoo.Options
+	if c.Dropout >= 0 {
+		o.Dropout = &c.Dropout
+	}
+	return o
+}
+
+// compile takes the device's memory and draws the initial weights.
+func (r *Run) compile(dev device.Device) error {
+	var err error
+	if r.weights, err = graph.NewWeights(r.graph, dev); err != nil {
+		return err
+	}
+	if err = r.weights.Init(r.Config.Seed); err != nil {
+		return err
+	}
+	if r.tr, err = graph.CompileTraining(r.graph, r.weights, r.Config.Training(r.Config.Batch)); err != nil {
+		return err
+	}
+	if r.source.Val == nil || r.source.Val.Len() == 0 {
+		return fmt.Errorf("%w: %s has no validation part", data.ErrFormat, r.Config.Data)
+	}
+	pipe, err := r.Spec.Preprocess.Pipeline()
+	if err != nil {
+		return err
+	}
+	r.eval, err = NewEvaluator(r.judged(), r.source.Val, pipe, evalBatch(r.Config.Batch), r.Config.Workers)
+	return err
+}
+
+// evalBatch is the batch size of validation: larger than training's, because nothing is kept for a backward pass.
+func evalBatch(batch int) int { return 2 * batch }
+
+// judged returns the weights that validation measures and that best.safetensors keeps.
+func (r *Run) judged() *graph.Weights {
+	if ema := r.tr.EMA(); ema != nil {
+		return ema
+	}
+	return r.weights
+}
+
+// settle writes what the run directory holds before the first step and announces the run.
+func (r *Run) settle() error {
+	r.progress.Data = r.source.Digest
+	m := r.tr.Plan().Memory
+	need := 2*m.Weights + int64(statesKept+1)*(m.Weights+m.Optimizer+m.EMA)
+	if err := checkpoint.CheckWritable(r.Dir.Path, need); err != nil {
+		return err
+	}
+	if err := r.Dir.SaveConfig(r.Config); err != nil {
+		return err
+	}
+	var err error
+	if r.log, err = openEventLog(r.Dir.File("events.jsonl")); err != nil {
+		return err
+	}
+	if err := saveResults(r.Dir.File("results.csv"), r.progress.Rows); err != nil {
+		return err
+	}
+	all, trained := r.graph.NumParams()
+	data := r.Config.Data
+	if abs, err := filepath.Abs(data); err == nil {
+		if _, err := os.Stat(abs); err == nil {
+			data = abs
+		}
+	}
+	r.notify(Started{Model: r.Config.Model, Params: all, Trainable: trained, Input: r.Spec.Input, Device: r.tr.Device(), Data: data,
+		Format: r.source.Format, Train: r.source.Train.Len(), Val: r.source.Val.Len(), Classes: r.Spec.Classes, Augment: r.pipe.String(), Batch: r.Config.Batch,
+		Epochs: r.Config.Epochs, StartEpoch: r.progress.Epoch, StartBatch: r.progress.Batch, Steps: r.batches.Batches(), Dir: r.Dir.Path, Resumed: r.resumed, Memory: m, Notes: r.source.Notes})
+	return nil
+}
+
+// Observe adds an observer.
+func (r *Run) Observe(o Observer) { r.observers = append(r.observers, o) }
+
+func (r *Run) notify(e Event) {
+	if r.log != nil {
+		r.logErr = errors.Join(r.logErr, r.log.write(e))
+	}
+	for _, o := range r.observers {
+		o(e)
+	}
+}
+
+func (r *Run) closeSource() error {
+	if r.source == nil {
+		return nil
+	}
+	return r.source.Close()
+}
+
+// Close lets go of the run's directory and data. It does not save.
+func (r *Run) Close() error {
+	err := r.closeSource()
+	if r.log != nil {
+		err = errors.Join(err, r.log.f.Close())
+	}
+	if r.Dir != nil {
+		err = errors.Join(err, r.Dir.Close())
+	}
+	return err
+}

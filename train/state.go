@@ -1,0 +1,149 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/graph"
+)
+
+// progress is how far a run has come: with the weights and the optimiser's state, all that a continued run needs to equal one that was
+// never stopped. Randomness needs no state, because every draw is a function of the seed and of these counters.
+type progress struct {
+	Epoch   int     `json:"epoch"`   // epochs finished
+	Batch   int     `json:"batch"`   // batches of the next epoch that are done
+	Updates int     `json:"updates"` // optimiser steps so far
+	Sums    sums    `json:"sums"`    // of the epoch under way
+	Rows    []Row   `json:"rows"`    // of results.csv
+	Best    best    `json:"best"`
+	Seconds float64 `json:"seconds"` // spent training
+	Data    string  `json:"data"`    // digest of the data set
+}
+
+// sums accumulates what a row of results.csv reports, in the order of the batches.
+type sums struct {
+	Loss float64 `json:"loss"` // sum over samples
+	Top1 float64 `json:"top1"`
+	Rows float64 `json:"rows"`
+}
+
+type best struct {
+	Epoch int     `json:"epoch"` // from 1; 0: none yet
+	Top1  float64 `json:"top1"`
+}
+
+const (
+	stateKey   = "cnnctl.progress"
+	statesKept = 2
+)
+
+// saveState writes everything into one file, so that there is no pair of files that could disagree, and removes all but the last two.
+func (r *Run) saveState() error {
+	meta, err := r.Spec.metadata()
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(r.progress)
+	if err != nil {
+		return err
+	}
+	meta[stateKey] = string(b)
+	params := r.graph.Params()
+	tensors := exportTensors("model.", params, r.weights.Get)
+	if ema := r.tr.EMA(); ema != nil {
+		tensors = append(tensors, exportTensors("ema.", params, ema.Get)...)
+	}
+	for i, name := range r.tr.States() {
+		tensors = append(tensors, exportTensors("optimizer."+name+".", trainable(params), func(p *graph.Param, dst []float32) error {
+			return r.tr.GetState(i, p, dst)
+		})...)
+	}
+	if err := checkpoint.Write(r.Dir.File("state", fmt.Sprintf("step-%09d.safetensors", r.progress.Updates)), tensors, meta); err != nil {
+		return err
+	}
+	files, err := r.stateFiles()
+	if err != nil {
+		return err
+	}
+	for _, f := range files[min(statesKept, len(files)):] {
+		if err := os.Remove(f); err != nil {
+			return fmt.Errorf("removing an old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// stateFiles lists the state files, the newest first.
+func (r *Run) stateFiles() ([]string, error) {
+	files, err := filepath.Glob(r.Dir.File("state", "step-*.safetensors"))
+	slices.Sort(files)
+	slices.Reverse(files)
+	return files, err
+}
+
+// loadState restores the newest state whose digests hold. It returns false if the run has not saved any.
+func (r *Run) loadState() (bool, error) {
+	files, err := r.stateFiles()
+	if err != nil || len(files) == 0 {
+		return false, err
+	}
+	var errs []error
+	for _, path := range files {
+		err := r.readState(path)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, checkpoint.ErrCorrupt) {
+			return false, err
+		}
+		errs = append(errs, err)
+		r.notify(Warning{Message: fmt.Sprintf("%v; falling back to the checkpoint before it", err)})
+	}
+	return false, fmt.Errorf("%w: none of its checkpoints can be read: %w", ErrRun, errors.Join(errs...))
+}
+
+func (r *Run) readState(path string) error {
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Verify(); err != nil {
+		return err
+	}
+	var p progress
+	if err := json.Unmarshal([]byte(f.Metadata()[stateKey]), &p); err != nil {
+		return fmt.Errorf("%s: %w: its counters are unreadable: %v", path, checkpoint.ErrCorrupt, err)
+	}
+	if p.Data != r.source.Digest {
+		return fmt.Errorf("%w: the data set %s is not the one that the run began with; restore it, or start a new run", ErrRun, r.Config.Data)
+	}
+	params := r.graph.Params()
+	if err := importTensors(f, "model.", params, r.weights.Set); err != nil {
+		return err
+	}
+	if ema := r.tr.EMA(); ema != nil {
+		if err := importTensors(f, "ema.", params, ema.Set); err != nil {
+			return err
+		}
+	}
+	for i, name := range r.tr.States() {
+		err := importTensors(f, "optimizer."+name+".", trainable(params), func(p *graph.Param, src []float32) error {
+			return r.tr.SetState(i, p, src)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.progress = p
+	return nil
+}
+
+func trainable(params []*graph.Param) []*graph.Param {
+	return slices.DeleteFunc(slices.Clone(params), func(p *graph.Param) bool { return !p.Trainable() })
+}

@@ -1,0 +1,116 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/graph"
+)
+
+// This file is the boundary between the engine's layout (KRSC filters, features in the order H, W, C) and that of checkpoints (PyTorch's).
+
+// getter and setter read and write one parameter, or the optimiser's state of one, in the order of graph.Param.Dims.
+type (
+	getter func(p *graph.Param, dst []float32) error
+	setter func(p *graph.Param, src []float32) error
+)
+
+// exportTensors describes parameters as checkpoint tensors under prefix; the values are fetched while the file is written.
+func exportTensors(prefix string, params []*graph.Param, get getter) []checkpoint.Tensor {
+	tensors := make([]checkpoint.Tensor, 0, len(params))
+	var buf []float32
+	for _, p := range params {
+		fill := func(dst []float32) error { return get(p, dst) }
+		if p.Perm != nil {
+			fill = func(dst []float32) error {
+				buf = slices.Grow(buf[:0], len(dst))[:len(dst)]
+				if err := get(p, buf); err != nil {
+					return err
+				}
+				return checkpoint.Permute(dst, buf, p.Dims, p.Perm)
+			}
+		}
+		tensors = append(tensors, checkpoint.Tensor{Name: prefix + p.Name, Shape: p.Export, Fill: fill})
+	}
+	return tensors
+}
+
+// importTensors reads parameters that exportTensors wrote. Before anything is set, every name and shape is checked.
+func importTensors(f *checkpoint.File, prefix string, params []*graph.Param, set setter) error {
+	if err := checkTensors(f, prefix, params); err != nil {
+		return err
+	}
+	var file, mem []float32
+	for _, p := range params {
+		n := p.Len()
+		file = slices.Grow(file[:0], n)[:n]
+		if err := f.Float32s(prefix+p.Name, file); err != nil {
+			return err
+		}
+		if p.Perm == nil {
+			if err := set(p, file); err != nil {
+				return err
+			}
+			continue
+		}
+		mem = slices.Grow(mem[:0], n)[:n]
+		if err := checkpoint.Permute(mem, file, permuted(p.Dims, p.Perm), inverse(p.Perm)); err != nil {
+			return err
+		}
+		if err := set(p, mem); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTensors reports what is missing and what has another shape.
+func checkTensors(f *checkpoint.File, prefix string, params []*graph.Param) error {
+	var missing, shapes []string
+	for _, p := range params {
+		info, err := f.Info(prefix + p.Name)
+		switch {
+		case err != nil:
+			missing = append(missing, p.Name)
+		case !slices.Equal(info.Shape, p.Export):
+			shapes = append(shapes, fmt.Sprintf("%s is %v, wanted %v", p.Name, info.Shape, p.Export))
+		}
+	}
+	var errs []error
+	if len(missing) > 0 {
+		errs = append(errs, fmt.Errorf("%s: %w: %d tensors are missing: %s", f.Path(), ErrWeights, len(missing), shorten(missing)))
+	}
+	if len(shapes) > 0 {
+		errs = append(errs, fmt.Errorf("%s: %w: %d tensors have another shape: %s", f.Path(), ErrWeights, len(shapes), shorten(shapes)))
+	}
+	return errors.Join(errs...)
+}
+
+// shorten lists the first few names of many.
+func shorten(names []string) string {
+	const most = 6
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// permuted returns the extents after a permutation of axes, inverse the permutation that undoes it.
+func permuted(dims, perm []int) []int {
+	out := make([]int, len(perm))
+	for i, a := range perm {
+		out[i] = dims[a]
+	}
+	return out
+}
+
+func inverse(perm []int) []int {
+	out := make([]int, len(perm))
+	for i, a := range perm {
+		out[a] = i
+	}
+	return out
+}
