@@ -1,0 +1,61 @@
+package cpu
+
+import (
+	"github.com/cnnctl/cnnctl/device"
+	"gonum.org/v1/gonum/blas"
+)
+
+func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
+	b.workspace(g.Workspace)
+	dy, w, dx := b.mem(g.DY, g.Out(g.K)), b.mem(g.Weight, g.FilterLen()), b.mem(g.DX, g.In())
+	l := lower(g.Conv)
+	switch {
+	case l.depthwise():
+		return depthwiseBackwardData(b, l, dy, w, dx, g.Accumulate)
+	case l.pointwise():
+		return product{m: l.pixels, n: l.C, k: l.K, ta: blas.NoTrans, tb: blas.NoTrans, a: dy, b: w, c: dx, accumulate: g.Accumulate}.phases(b)
+	}
+	return loweredBackwardData(b, l, dy, w, dx, g.Accumulate)
+}
+
+// loweredBackwardData computes the gradient of the lowered image, dY·W, block by block, and adds each block to the pixels it
+// was lowered from. Windows overlap, so one task does all windows of an image, in order, for some of the channels.
+func loweredBackwardData(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
+	channels := split(l.cg, max(1, wanted/(l.N*l.Groups)), rowBlock)
+	spans := make([][]span, channels.count)
+	for i := range spans {
+		c0, c1 := channels.at(i)
+		spans[i] = l.spans(c0, c1, colBlock)
+	}
+	buf := b.perWorker(rowBlock * min(colBlock, l.depth))
+	tiles := every(l.P*l.Q, rowBlock)
+	return []phase{{l.N * l.Groups * channels.count, func(task, worker int) {
+		n, part := task%l.N, task/l.N%channels.count
+		g := task / l.N / channels.count
+		if !add {
+			c0, c1 := channels.at(part)
+			l.clear(dx, n, g*l.cg+c0, g*l.cg+c1)
+		}
+		for t := range tiles.count {
+			i0, i1 := tiles.at(t)
+			i0, i1 = n*l.P*l.Q+i0, n*l.P*l.Q+i1
+			for _, s := range spans[part] {
+				sgemm(blas.NoTrans, blas.NoTrans, i1-i0, s.n, l.kg,
+					dy[i0*l.K+g*l.kg:], l.K, w[g*l.kg*l.depth+s.off:], l.depth, 0, buf[worker], s.n)
+				l.scatter(dx, buf[worker], g, i0, i1, s)
+			}
+		}
+	}}}
+}
+
+// clear zeroes channels [c0, c1) of image n.
+func (l *lowering) clear(dx []float32, n, c0, c1 int) {
+	image := dx[n*l.H*l.W*l.C:][:l.H*l.W*l.C]
+	if c1-c0 == l.C {
+		clear(image)
+		return
+	}
+	for o := 0; o < len(image); o += l.C {
+		clear(image[o+c0 : o+c1])
+	}
+}

@@ -1,0 +1,88 @@
+package cpu
+
+import "github.com/cnnctl/cnnctl/device"
+
+func bindMaxPoolForward(b *binder, f device.MaxPoolForward) []phase {
+	x, y, arg := b.mem(f.X, f.In()), b.mem(f.Y, f.Out(f.C)), b.mem(f.Arg, f.Out(f.C))
+	v := f.Window
+	return overRows(v.N*v.P, v.Q*v.C*v.R*v.S, func(lo, hi int) {
+		var spare [block]float32 // takes the positions where nobody wants them
+		for row := lo; row < hi; row++ {
+			n, p := row/v.P, row%v.P
+			for q := range v.Q {
+				o := (row*v.Q + q) * v.C
+				if arg != nil {
+					maxWindow(v, x, n, p, q, 0, y[o:o+v.C], arg[o:o+v.C])
+					continue
+				}
+				for c := 0; c < v.C; c += block {
+					k := min(block, v.C-c)
+					maxWindow(v, x, n, p, q, c, y[o+c:o+c+k], spare[:k])
+				}
+			}
+		}
+	})
+}
+
+// maxWindow writes the largest elements of window (p, q) of image n to best, for len(best) channels from c, and their positions to arg.
+func maxWindow(v device.Window, x []float32, n, p, q, c int, best, arg []float32) {
+	arg = arg[:len(best)]
+	first := true
+	for r := range v.R {
+		h := p*v.StrideH - v.PadTop + r*v.DilH
+		if h < 0 || h >= v.H {
+			continue
+		}
+		for s := range v.S {
+			w := q*v.StrideW - v.PadLeft + s*v.DilW
+			if w < 0 || w >= v.W {
+				continue
+			}
+			in := x[((n*v.H+h)*v.W+w)*v.C+c:][:len(best)]
+			pos := float32(r*v.S + s)
+			if first {
+				first = false
+				copy(best, in)
+				fill(arg, pos)
+				continue
+			}
+			for i, u := range in {
+				if m := best[i]; u > m || u != u && m == m {
+					best[i], arg[i] = u, pos
+				}
+			}
+		}
+	}
+}
+
+// bindMaxPoolBackward scatters; the windows of an image overlap, so one task does all of them, in order.
+func bindMaxPoolBackward(b *binder, g device.MaxPoolBackward) []phase {
+	dy, arg, dx := b.mem(g.DY, g.Out(g.C)), b.mem(g.Arg, g.Out(g.C)), b.mem(g.DX, g.In())
+	v := g.Window
+	offset := make([]int, v.R*v.S) // of a position, in elements from the window's corner
+	for i := range offset {
+		offset[i] = (i/v.S*v.DilH*v.W + i%v.S*v.DilW) * v.C
+	}
+	size := v.H * v.W * v.C
+	return []phase{{v.N, func(n, _ int) {
+		image := dx[n*size:][:size]
+		if !g.Accumulate {
+			clear(image)
+		}
+		for p := range v.P {
+			for q := range v.Q {
+				corner := ((p*v.StrideH-v.PadTop)*v.W + q*v.StrideW - v.PadLeft) * v.C
+				o := ((n*v.P+p)*v.Q + q) * v.C
+				d, a := dy[o:o+v.C], arg[o:o+v.C]
+				for c, pos := range a {
+					// Positions that the forward pass did not write must not take the process down.
+					if k := int(pos); uint(k) < uint(len(offset)) {
+						if i := corner + offset[k] + c; uint(i) < uint(len(image)) {
+							image[i] += d[c]
+						}
+					}
+				}
+			}
+		}
+	}}}
+}

@@ -1,0 +1,133 @@
+package devicetest
+
+import (
+	"testing"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// A Bench is a device with memory for the cases of a table, one at a time.
+type Bench struct {
+	Device device.Device
+	tb     testing.TB
+	arena  device.Mem
+	work   device.Mem
+	image  []float32 // of the case that is loaded
+	o      *Operands
+}
+
+// NewBench allocates memory for the largest of the cases.
+func NewBench(tb testing.TB, d device.Device, cases []Case) *Bench {
+	tb.Helper()
+	b := &Bench{Device: d, tb: tb}
+	if err := checkNames(cases); err != nil {
+		tb.Fatal(err)
+	}
+	var words int
+	var scratch int64
+	w, _ := d.(device.Workspacer)
+	for _, c := range cases {
+		o := &Operands{}
+		call := c.Call(o)
+		words = max(words, o.words())
+		if wc, ok := call.(device.WorkspaceCall); ok && w != nil {
+			scratch = max(scratch, w.Workspace(wc))
+		}
+	}
+	b.arena = b.alloc(4 * int64(words))
+	b.work = b.alloc(device.AlignUp(scratch) + device.Align)
+	return b
+}
+
+func (b *Bench) alloc(n int64) device.Mem {
+	b.tb.Helper()
+	m, err := b.Device.Alloc(n)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return m
+}
+
+// Load fills the memory for a case and binds its call. tb receives failures from here on.
+func (b *Bench) Load(tb testing.TB, c Case) (device.Step, device.Call) {
+	tb.Helper()
+	b.tb = tb
+	b.o = &Operands{base: b.arena}
+	call := c.Call(b.o)
+	b.image = b.o.image(c.Name)
+	b.Reset()
+	if wc, ok := call.(device.WorkspaceCall); ok {
+		if w, ok := b.Device.(device.Workspacer); ok {
+			if n := w.Workspace(wc); n > 0 {
+				call = wc.WithWorkspace(b.work.Slice(0, n))
+			}
+		}
+	}
+	b.poisonWork()
+	step, err := b.Device.Bind(call)
+	if err != nil {
+		tb.Fatalf("Bind: %v", err)
+	}
+	return step, call
+}
+
+// Reset restores the operands of the case that is loaded.
+func (b *Bench) Reset() {
+	b.tb.Helper()
+	if err := b.Device.Upload(b.used(), device.Bytes(b.image)); err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+// Run runs a step and waits for it.
+func (b *Bench) Run(step device.Step) {
+	b.tb.Helper()
+	if err := step(); err != nil {
+		b.tb.Fatalf("step: %v", err)
+	}
+	if err := b.Device.Sync(); err != nil {
+		b.tb.Fatalf("sync: %v", err)
+	}
+}
+
+// Read returns the words of the arena: operands and guards.
+func (b *Bench) Read() []float32 {
+	b.tb.Helper()
+	v := make([]float32, len(b.image))
+	if err := b.Device.Download(device.Bytes(v), b.used()); err != nil {
+		b.tb.Fatal(err)
+	}
+	return v
+}
+
+// used is the part of the arena that the case occupies.
+func (b *Bench) used() device.Mem { return b.arena.Slice(0, 4*int64(len(b.image))) }
+
+func (b *Bench) poisonWork() {
+	b.tb.Helper()
+	v := make([]float32, b.work.Floats())
+	Constant(poisonFloat)(nil, v)
+	if err := b.Device.Upload(b.work, device.Bytes(v)); err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+// checkWork fails if the step wrote beyond the n bytes of workspace that it asked for.
+func (b *Bench) checkWork(call device.Call) {
+	b.tb.Helper()
+	var n int64
+	if wc, ok := call.(device.WorkspaceCall); ok {
+		if w, ok := b.Device.(device.Workspacer); ok {
+			n = w.Workspace(wc)
+		}
+	}
+	v := make([]uint32, b.work.Floats())
+	if err := b.Device.Download(device.Bytes(v), b.work); err != nil {
+		b.tb.Fatal(err)
+	}
+	for i := int(n / 4); i < len(v); i++ {
+		if v[i] != poison {
+			b.tb.Fatalf("the step wrote %d words behind its %d bytes of workspace", i-int(n/4), n)
+		}
+	}
+}
