@@ -40,9 +40,14 @@ func (c TrainConfig) config() *config {
 
 // Memory is what a program needs, in bytes.
 type Memory struct {
-	Weights, Gradients, Optimizer, EMA int64
-	Activations                        int64 // outputs, their gradients and saved tensors, after reuse; the batch itself included
-	Workspace                          int64 // what the kernels' scratch memory adds to the peak
+	Weights   int64 `json:"weights"`
+	Gradients int64 `json:"gradients"`
+	Optimizer int64 `json:"optimizer"`
+	EMA       int64 `json:"ema"`
+	// Activations are outputs, their gradients and saved tensors, after reuse; the batch itself included.
+	Activations int64 `json:"activations"`
+	// Workspace is what the kernels' scratch memory adds to the peak.
+	Workspace int64 `json:"workspace"`
 }
 
 // Total returns the sum.

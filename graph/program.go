@@ -20,22 +20,22 @@ type program struct {
 	norm, hyper        device.Mem // training only
 }
 
-func compile(g *Graph, w *Weights, cfg *config, tr *training) (program, error) {
-	var none program
+// rehearse is the first emission for given weights.
+func rehearse(g *Graph, w *Weights, cfg *config) (*Emit, *Plan, error) {
 	if w.g != g {
-		return none, errors.New("graph: the weights belong to another graph")
+		return nil, nil, errors.New("graph: the weights belong to another graph")
 	}
 	first, plan, err := dryRun(g, w.dev, cfg)
 	if err != nil {
-		return none, err
+		return nil, nil, err
 	}
 	if !slices.Equal(first.weights.off, w.off) {
-		return none, errors.New("graph: parameters were frozen or thawed after the weights were made; make new weights")
+		return nil, nil, errors.New("graph: parameters were frozen or thawed after the weights were made; make new weights")
 	}
-	return bind(first, plan, w, tr)
+	return first, plan, nil
 }
 
-// bind emits the program for the second time, into real memory, where the first emission has left its buffers' offsets.
+// bind emits a program for the second time, into memory that it allocates, where the first emission has left its buffers' offsets.
 func bind(first *Emit, plan *Plan, w *Weights, tr *training) (program, error) {
 	var none program
 	g, cfg := first.g, first.cfg
@@ -97,14 +97,20 @@ type Inference struct {
 
 // CompileInference binds g for evaluation with w at a batch size.
 func CompileInference(g *Graph, w *Weights, batch int) (*Inference, error) {
-	p, err := compile(g, w, &config{batch: batch}, nil)
+	first, plan, err := rehearse(g, w, &config{batch: batch})
 	if err != nil {
 		return nil, err
 	}
-	inf := &Inference{program: p}
-	// The loss comes last, and the logits are its first operand.
-	inf.logits = p.calls[len(p.calls)-1].call.(device.SoftmaxCrossEntropy).Logits
-	return inf, nil
+	p, err := bind(first, plan, w, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newInference(p), nil
+}
+
+// newInference finds the logits: the loss comes last, and they are its operand.
+func newInference(p program) *Inference {
+	return &Inference{program: p, logits: p.calls[len(p.calls)-1].call.(device.SoftmaxCrossEntropy).Logits}
 }
 
 // Run evaluates a batch: x (N, H, W, C), t (N, classes), where a row of zeros in t marks a sample that is there only to fill the batch.
@@ -152,11 +158,23 @@ type Training struct {
 
 // CompileTraining binds g for training w. With an EMA the average starts as a copy of w, so fill the weights first.
 func CompileTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
-	cfg := c.config()
-	tr := &Training{weights: w, opt: c.Optimizer}
-	if c.Optimizer == nil {
-		return nil, errors.New("training without an optimizer")
+	first, plan, err := rehearse(g, w, c.config())
+	if err != nil {
+		return nil, err
 	}
+	tr, err := newTraining(g, w, c)
+	if err != nil {
+		return nil, err
+	}
+	if tr.program, err = bind(first, plan, w, &tr.training); err != nil {
+		return nil, err
+	}
+	return tr, nil
+}
+
+// newTraining allocates what a training program needs beside the weights and the activations.
+func newTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
+	tr := &Training{weights: w, opt: c.Optimizer}
 	alloc := func(what string, floats int) (device.Mem, error) {
 		m, err := w.dev.Alloc(4 * int64(max(floats, 1)))
 		if err != nil {
@@ -185,9 +203,6 @@ func CompileTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
 				return nil, err
 			}
 		}
-	}
-	if tr.program, err = compile(g, w, cfg, &tr.training); err != nil {
-		return nil, err
 	}
 	return tr, nil
 }

@@ -1,0 +1,278 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/cnnctl/cnnctl/cpu/ref"
+	"github.com/cnnctl/cnnctl/device"
+)
+
+const randomGraphs = 300
+
+// greedy is the oracle as a device whose kernels want scratch memory, of sizes that differ from call to call. They fill it with NaN.
+type greedy struct{ *ref.Device }
+
+func (greedy) Workspace(c device.WorkspaceCall) int64 { return c.Cost().Bytes%1000 + 1 }
+
+func (d greedy) Bind(c device.Call) (device.Step, error) {
+	step, err := d.Device.Bind(c)
+	if err != nil {
+		return nil, err
+	}
+	var work device.Mem
+	switch c := c.(type) {
+	case device.ConvForward:
+		work = c.Workspace
+	case device.ConvBackwardData:
+		work = c.Workspace
+	case device.ConvBackwardFilter:
+		work = c.Workspace
+	case device.Gemm:
+		work = c.Workspace
+	case device.BatchNormBackward:
+		work = c.Workspace
+	case device.SoftmaxCrossEntropy:
+		work = c.Workspace
+	default:
+		return step, nil
+	}
+	if work.IsZero() {
+		return nil, fmt.Errorf("%T without the workspace that it wanted", c)
+	}
+	return func() error {
+		poison(d.Device, work)
+		return step()
+	}, nil
+}
+
+// poison fills memory with NaN, which no result survives that reads it.
+func poison(d *ref.Device, m device.Mem) {
+	v := d.Float64s(m)
+	for i := range v {
+		v[i] = math.NaN()
+	}
+}
+
+// configs are a training and an evaluation.
+func configs() []*config {
+	return []*config{TrainConfig{Batch: 2, Optimizer: SGD{Momentum: 0.9}, EMA: true}.config(), {batch: 2}}
+}
+
+// Buffers that are alive at the same time do not share memory, unless one takes over from the other in a call that permits it.
+func TestLiveBuffersDoNotOverlap(t *testing.T) {
+	shared, inPlace := 0, 0
+	for seed := range randomGraphs {
+		g := randomGraph(seed)
+		for _, cfg := range configs() {
+			e, p, err := dryRun(g, greedy{ref.New()}, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, last := lifetimes(e)
+			for i, a := range e.order {
+				if a.offset() < 0 || a.offset()%device.Align != 0 || a.offset()+a.bytes > p.Arena {
+					t.Fatalf("graph %d: buffer %d lies at [%d, %d) of %d", seed, i, a.offset(), a.offset()+a.bytes, p.Arena)
+				}
+				for j, b := range e.order[:i] {
+					if a.offset() >= b.offset()+b.bytes || b.offset() >= a.offset()+a.bytes {
+						continue
+					}
+					if first[i] > last[j] || first[j] > last[i] {
+						shared++
+						continue
+					}
+					inPlace++
+					if !takesOver(e, a, b, first, last) && !takesOver(e, b, a, first, last) {
+						t.Fatalf("graph %d: buffers %d and %d, used in calls %d-%d and %d-%d, overlap at %d and %d",
+							seed, i, j, first[i], last[i], first[j], last[j], a.offset(), b.offset())
+					}
+				}
+			}
+		}
+	}
+	if shared < 1000 || inPlace < 1000 {
+		t.Errorf("%d pairs share memory after each other, %d in place: the graphs are too simple to show anything", shared, inPlace)
+	}
+}
+
+// lifetimes finds out anew, from the operands of the calls, when each buffer is used.
+func lifetimes(e *Emit) (first, last []int) {
+	first, last = make([]int, len(e.order)), make([]int, len(e.order))
+	for i, b := range e.order {
+		first[i], last[i] = len(e.calls), -1
+		if b.pinned {
+			first[i], last[i] = 0, len(e.calls)
+		}
+	}
+	for now, c := range e.calls {
+		for _, m := range operands(c.call) {
+			if m.Arena < 0 {
+				i := -1 - m.Arena
+				first[i], last[i] = min(first[i], now), max(last[i], now)
+			}
+		}
+	}
+	return first, last
+}
+
+// takesOver reports whether dst begins to live in the memory of src in the very call that uses src last, which must permit it.
+func takesOver(e *Emit, dst, src *buffer, first, last []int) bool {
+	now := first[dst.id]
+	if last[src.id] != now || src.pinned || dst.pinned || dst.offset() != src.offset() || dst.bytes != src.bytes {
+		return false
+	}
+	for _, pair := range aliases(e.calls[now].call) {
+		if int(-1-pair.dst.Arena) == dst.id && int(-1-pair.src.Arena) == src.id {
+			return true
+		}
+	}
+	return false
+}
+
+type alias struct{ dst, src device.Mem }
+
+// aliases lists which output of a call may be which input, as package device documents it.
+func aliases(c device.Call) []alias {
+	switch c := c.(type) {
+	case device.ActForward:
+		return []alias{{c.Y, c.X}}
+	case device.ActBackward:
+		if !c.Accumulate {
+			return []alias{{c.DX, c.DY}}
+		}
+	case device.Add:
+		return []alias{{c.Y, c.A}, {c.Y, c.B}}
+	case device.Dropout:
+		if !c.Accumulate {
+			return []alias{{c.Y, c.X}}
+		}
+	case device.Softmax:
+		return []alias{{c.Y, c.X}}
+	case device.SoftmaxCrossEntropy:
+		return []alias{{c.DLogits, c.Logits}}
+	case device.BatchNormInference:
+		return []alias{{c.Y, c.X}}
+	case device.BatchNormBackward:
+		if !c.Accumulate {
+			return []alias{{c.DX, c.DY}}
+		}
+	case device.BatchNormFrozenBackward:
+		if !c.Accumulate {
+			return []alias{{c.DX, c.DY}}
+		}
+	}
+	return nil
+}
+
+// operands returns every operand of a call, whatever its type: the fields of type device.Mem.
+func operands(c device.Call) []device.Mem {
+	var ms []device.Mem
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		if m, ok := v.Interface().(device.Mem); ok {
+			ms = append(ms, m)
+		} else if v.Kind() == reflect.Struct {
+			for i := range v.NumField() {
+				walk(v.Field(i))
+			}
+		}
+	}
+	walk(reflect.ValueOf(c))
+	return ms
+}
+
+// A program whose buffers share memory computes the same bits as one in which every buffer has its own; and neither reads what
+// nobody has written, for all memory begins as NaN.
+func TestMemoryReuseChangesNothing(t *testing.T) {
+	for seed := range randomGraphs {
+		g := randomGraph(seed)
+		reused, apart := trainedBits(t, g, false), trainedBits(t, g, true)
+		if i := slices.IndexFunc(reused, func(v float64) bool { return v != v }); i >= 0 {
+			t.Fatalf("graph %d: value %d of the result is NaN", seed, i)
+		}
+		if !slices.Equal(reused, apart) {
+			t.Fatalf("graph %d: memory reuse changes the result", seed)
+		}
+	}
+}
+
+// trainedBits trains g for three steps, evaluates it, and returns losses, gradient norms, gradients, weights, their average, and logits.
+func trainedBits(t *testing.T, g *Graph, apart bool) []float64 {
+	t.Helper()
+	dev := greedy{ref.New()}
+	w := randomWeights(t, g, dev.Device)
+	w.dev = dev
+	c := TrainConfig{Batch: 2, Seed: 5, Optimizer: AdamW{0.9, 0.999, 1e-8}, EMA: true, ClipNorm: 1}
+	tr, err := newTraining(g, w, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := func(cfg *config, state *training) program {
+		e, plan, err := dryRun(g, dev, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if apart {
+			plan.Arena = spread(e.order)
+		}
+		p, err := bind(e, plan, w, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		poison(dev.Device, p.arena)
+		return p
+	}
+	tr.program = bound(c.config(), &tr.training)
+	var out []float64
+	x, y := randomBatch(g, 2)
+	for i := range 3 {
+		if err := tr.Step(x, y, i, 0.01, 0.9); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, dev.Float64s(tr.stats)...)
+		out = append(out, dev.Float64s(tr.norm)...)
+	}
+	out = append(out, dev.Float64s(tr.grad)...)
+	out = append(out, dev.Float64s(w.slab)...)
+	out = append(out, dev.Float64s(tr.ema.slab)...)
+	inf := newInference(bound(&config{batch: 2}, nil))
+	if _, err := inf.Run(x, y, nil); err != nil {
+		t.Fatal(err)
+	}
+	out = append(out, dev.Float64s(inf.stats)...)
+	return append(out, dev.Float64s(inf.logits)...)
+}
+
+// spread gives every buffer memory of its own and returns the size of all.
+func spread(bufs []*buffer) (arena int64) {
+	for _, b := range bufs {
+		b.into, b.off = nil, arena
+		arena += b.size()
+	}
+	return arena
+}
+
+// A chain of layers needs its largest two neighbours and no more, and in-place layers nothing.
+func TestArenaOfChain(t *testing.T) {
+	g := New(Shape{H: 8, W: 8, C: 1})
+	x := g.Input()
+	for i, filters := range []int{16, 64, 32, 8} {
+		x = g.Add(fmt.Sprint("conv", i), Conv2D{Filters: filters, Window: win(3, 1, Same())}, x)
+		x = g.Add(fmt.Sprint("softmax", i), Softmax{}, x)
+		x = g.Add(fmt.Sprint("tanh", i), Tanh(), x)
+	}
+	p, err := PlanInference(g, ref.New(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const image = 8 * 8 * 4                          // bytes of one channel
+	host := image + image*8 + device.Align + image*8 // batch, targets, statistics, logits
+	want := int64(host - image*8 + image*(64+32) + image*8)
+	if p.Arena != p.Peak || p.Peak != want {
+		t.Errorf("arena %d, peak %d, want %d", p.Arena, p.Peak, want)
+	}
+}
