@@ -11,6 +11,10 @@ var ErrUnsupported = errors.New("not supported by this device")
 // ErrGeometry marks a call whose sizes or operands contradict each other.
 var ErrGeometry = errors.New("bad geometry")
 
+// ErrOperand marks a call whose sizes are sound but whose operands are missing, too small or misaligned. It is an ErrGeometry
+// too. A Workspacer tells the two apart: it is asked before operands are placed.
+var ErrOperand = fmt.Errorf("%w of an operand", ErrGeometry)
+
 // OutOfMemoryError says that an allocation does not fit.
 type OutOfMemoryError struct {
 	Device     string
@@ -50,12 +54,15 @@ func (c *checker) size(dims ...int) {
 
 // mem checks that an operand is present and holds n float32 elements.
 func (c *checker) mem(name string, m Mem, n int) {
-	if m.IsZero() {
-		c.that(false, "operand %s is missing", name)
-		return
+	switch {
+	case c.err != nil:
+	case m.IsZero():
+		c.err = fmt.Errorf("%s: %w: %s is missing", c.call, ErrOperand, name)
+	case m.Len < 4*int64(n):
+		c.err = fmt.Errorf("%s: %w: %s holds %d bytes, wanted %d", c.call, ErrOperand, name, m.Len, 4*int64(n))
+	case m.Off < 0 || m.Off%4 != 0:
+		c.err = fmt.Errorf("%s: %w: %s lies at byte %d, wanted a multiple of 4", c.call, ErrOperand, name, m.Off)
 	}
-	c.that(m.Len >= 4*int64(n), "operand %s holds %d bytes, wanted %d", name, m.Len, 4*int64(n))
-	c.that(m.Off >= 0 && m.Off%4 == 0, "operand %s lies at byte %d, wanted a multiple of 4", name, m.Off)
 }
 
 // optional is mem for an operand that may be absent.

@@ -25,14 +25,11 @@ func NewBench(tb testing.TB, d device.Device, cases []Case) *Bench {
 	}
 	var words int
 	var scratch int64
-	w, _ := d.(device.Workspacer)
 	for _, c := range cases {
 		o := &Operands{}
 		call := c.Call(o)
 		words = max(words, o.words())
-		if wc, ok := call.(device.WorkspaceCall); ok && w != nil {
-			scratch = max(scratch, w.Workspace(wc))
-		}
+		scratch = max(scratch, b.workspace(call))
 	}
 	b.arena = b.alloc(4 * int64(words))
 	b.work = b.alloc(device.AlignUp(scratch) + device.Align)
@@ -56,14 +53,11 @@ func (b *Bench) Load(tb testing.TB, c Case) (device.Step, device.Call) {
 	call := c.Call(b.o)
 	b.image = b.o.image(c.Name)
 	b.Reset()
-	if wc, ok := call.(device.WorkspaceCall); ok {
-		if w, ok := b.Device.(device.Workspacer); ok {
-			if n := w.Workspace(wc); n > 0 {
-				call = wc.WithWorkspace(b.work.Slice(0, n))
-			}
-		}
+	n := b.workspace(call)
+	if n > 0 {
+		call = call.(device.WorkspaceCall).WithWorkspace(b.work.Slice(0, n))
 	}
-	b.poisonWork()
+	b.poisonWork(n)
 	step, err := b.Device.Bind(call)
 	if err != nil {
 		tb.Fatalf("Bind: %v", err)
@@ -103,31 +97,43 @@ func (b *Bench) Read() []float32 {
 // used is the part of the arena that the case occupies.
 func (b *Bench) used() device.Mem { return b.arena.Slice(0, 4*int64(len(b.image))) }
 
-func (b *Bench) poisonWork() {
+// workspace returns the bytes of workspace that the device wants for a call.
+func (b *Bench) workspace(call device.Call) int64 {
+	if wc, ok := call.(device.WorkspaceCall); ok {
+		if w, ok := b.Device.(device.Workspacer); ok {
+			return w.Workspace(wc)
+		}
+	}
+	return 0
+}
+
+// guardedWork is a workspace of n bytes with the guard behind it.
+func (b *Bench) guardedWork(n int64) device.Mem {
+	return b.work.Slice(0, device.AlignUp(n)+device.Align)
+}
+
+func (b *Bench) poisonWork(n int64) {
 	b.tb.Helper()
-	v := make([]float32, b.work.Floats())
+	m := b.guardedWork(n)
+	v := make([]float32, m.Floats())
 	Constant(poisonFloat)(nil, v)
-	if err := b.Device.Upload(b.work, device.Bytes(v)); err != nil {
+	if err := b.Device.Upload(m, device.Bytes(v)); err != nil {
 		b.tb.Fatal(err)
 	}
 }
 
-// checkWork fails if the step wrote beyond the n bytes of workspace that it asked for.
+// checkWork fails if the step wrote behind the workspace that it asked for.
 func (b *Bench) checkWork(call device.Call) {
 	b.tb.Helper()
-	var n int64
-	if wc, ok := call.(device.WorkspaceCall); ok {
-		if w, ok := b.Device.(device.Workspacer); ok {
-			n = w.Workspace(wc)
-		}
-	}
-	v := make([]uint32, b.work.Floats())
-	if err := b.Device.Download(device.Bytes(v), b.work); err != nil {
+	n := b.workspace(call)
+	m := b.guardedWork(n)
+	v := make([]uint32, m.Floats())
+	if err := b.Device.Download(device.Bytes(v), m); err != nil {
 		b.tb.Fatal(err)
 	}
 	for i := int(n / 4); i < len(v); i++ {
 		if v[i] != poison {
-			b.tb.Fatalf("the step wrote %d words behind its %d bytes of workspace", i-int(n/4), n)
+			b.tb.Fatalf("the step wrote behind its %d bytes of workspace, at byte %d", n, 4*i)
 		}
 	}
 }

@@ -121,14 +121,7 @@ func (o *Operands) image(caseName string) []float32 {
 	return words
 }
 
-// measure returns the placement of a case without an arena.
-func (c Case) measure() *Operands {
-	o := &Operands{}
-	c.Call(o)
-	return o
-}
-
-// check fails if two cases have one name, since their numbers would be the same.
+// checkNames fails if two cases have one name, since their numbers would be the same.
 func checkNames(cases []Case) error {
 	seen := map[string]bool{}
 	for _, c := range cases {

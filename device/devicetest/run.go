@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -75,7 +76,9 @@ func (c Case) run(t *testing.T, dev, oracle *Bench, opt Options) {
 	dev.Run(step)
 	got := dev.Read()
 	dev.checkWork(call)
-	c.check(t, dev.o, dev.image, got, want, opt)
+	for _, p := range c.problems(dev.o, dev.image, got, want, opt) {
+		t.Error(p)
+	}
 
 	dev.Reset()
 	dev.Run(step)
@@ -86,13 +89,13 @@ func (c Case) run(t *testing.T, dev, oracle *Bench, opt Options) {
 	}
 }
 
-// check compares an arena after the call with the one before it and with the oracle's.
-func (c Case) check(t *testing.T, o *Operands, before, after []float32, want []float64, opt Options) {
-	t.Helper()
+// problems compares an arena after the call with the one before it and with the oracle's, and says what is wrong.
+func (c Case) problems(o *Operands, before, after []float32, want []float64, opt Options) []string {
+	var list []string
 	same := func(lo, hi int, what, name string) {
 		for i := lo; i < hi; i++ {
 			if math.Float32bits(after[i]) != math.Float32bits(before[i]) {
-				t.Errorf("%s %s: word %d changed from %v to %v", what, name, i-lo, before[i], after[i])
+				list = append(list, fmt.Sprintf("%s %s: word %d changed from %v to %v", what, name, i-lo, before[i], after[i]))
 				return
 			}
 		}
@@ -106,8 +109,9 @@ func (c Case) check(t *testing.T, o *Operands, before, after []float32, want []f
 			continue
 		}
 		if d := worst(p.compare, after[p.off:end], want[p.off:end], c.tolerance(opt)); !(d.error <= 1) {
-			t.Errorf("%s: %v", p.name, d)
+			list = append(list, fmt.Sprintf("%s: %v", p.name, d))
 		}
 	}
 	same(end, len(after), "the guard behind", "all operands")
+	return list
 }
