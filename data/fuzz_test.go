@@ -9,7 +9,8 @@ import (
 )
 
 // The fuzz targets hold every reader of outside bytes to three promises: no panic, no error but of the documented
-// kinds, and results that are as large as they say. Their seeds run in the normal tests.
+// kinds, and results that are as large as they say. Their seeds run in the normal tests. Run them for longer with
+// -fuzzminimizetime 1x: minimising archives and images otherwise takes nearly all of the time.
 
 // documented fails unless err is nil or one that readers may give for bad bytes.
 func documented(t *testing.T, err error) {
@@ -45,10 +46,6 @@ func FuzzDecodeImage(f *testing.F) {
 		err := DecodeImage(raw, 1<<16, &m)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("undocumented error %v", err)
-		}
-		// The decoder's own panics are caught and reported like damage; ours must not hide among them.
-		if err != nil && strings.Contains(err.Error(), "runtime error") {
-			t.Logf("a decoder panicked: %v", err)
 		}
 		if err == nil && (m.W < 1 || m.H < 1 || m.C != 3 || m.W*m.H > 1<<16 || len(m.Pix) != 3*m.W*m.H) {
 			t.Fatalf("%d x %d x %d with %d bytes", m.W, m.H, m.C, len(m.Pix))
