@@ -122,6 +122,9 @@ func (p panel) plot(history []train.Row) (*plot.Plot, error) {
 		}
 	}
 	pl.X.Min, pl.X.Max = padded(float64(history[0].Epoch), float64(history[len(history)-1].Epoch), 0.03, 0.5)
+	if p.accuracy {
+		lo = min(lo, hi-0.005) // a few samples more or less should not fill the panel
+	}
 	pl.Y.Min, pl.Y.Max = padded(lo, hi, 0.06, 0.1*math.Abs(lo))
 	if p.accuracy {
 		pl.Legend.Top, pl.Legend.YOffs = false, 8 // where rising curves leave room
