@@ -24,6 +24,65 @@ var poolShapes = []shape{
 	{n: 33, h: 3, w: 3, c: 4, r: 2, s: 2, sh: 1, sw: 1},
 }
 
+// pools are both kinds of pooling over some windows, forward and backward, without variations.
+func pools(shapes ...shape) []Case {
+	var list []Case
+	for _, s := range shapes {
+		list = append(list, maxPoolForward(s, "normal", Normal(1), true), maxPoolBackward(s, false), avgPoolForward(s, false), avgPoolBackward(s, false, false))
+	}
+	return list
+}
+
+func maxPoolForward(s shape, name string, f Fill, arg bool) Case {
+	w := s.window()
+	return Case{
+		Name: fmt.Sprintf("MaxPoolForward/%v,%s", s, name),
+		Call: func(o *Operands) device.Call {
+			c := device.MaxPoolForward{Window: w, X: o.in("X", w.In(), f), Y: o.outAs(exact, "Y", w.Out(w.C))}
+			if arg {
+				c.Arg = o.outAs(exact, "Arg", w.Out(w.C))
+			}
+			return c
+		},
+	}
+}
+
+func maxPoolBackward(s shape, acc bool) Case {
+	w := s.window()
+	return Case{
+		Name: fmt.Sprintf("MaxPoolBackward/%v,acc=%v", s, acc),
+		Call: func(o *Operands) device.Call {
+			return device.MaxPoolBackward{Window: w, Accumulate: acc,
+				DY: o.in("DY", w.Out(w.C), Normal(1)), Arg: o.in("Arg", w.Out(w.C), positions(w)), DX: o.result("DX", w.In(), acc)}
+		},
+		Terms: w.R * w.S,
+	}
+}
+
+func avgPoolForward(s shape, exclude bool) Case {
+	w := s.window()
+	return Case{
+		Name: fmt.Sprintf("AvgPoolForward/%v,exclude=%v", s, exclude),
+		Call: func(o *Operands) device.Call {
+			return device.AvgPoolForward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude,
+				X: o.in("X", w.In(), Normal(1)), Y: o.out("Y", w.Out(w.C))}
+		},
+		Terms: w.R * w.S,
+	}
+}
+
+func avgPoolBackward(s shape, exclude, acc bool) Case {
+	w := s.window()
+	return Case{
+		Name: fmt.Sprintf("AvgPoolBackward/%v,exclude=%v,acc=%v", s, exclude, acc),
+		Call: func(o *Operands) device.Call {
+			return device.AvgPoolBackward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude, Accumulate: acc,
+				DY: o.in("DY", w.Out(w.C), Normal(1)), DX: o.result("DX", w.In(), acc)}
+		},
+		Terms: w.R * w.S,
+	}
+}
+
 func maxPoolCases() []Case {
 	fills := []struct {
 		name string
@@ -36,28 +95,11 @@ func maxPoolCases() []Case {
 	}
 	var forward, backward []Case
 	for i, s := range poolShapes {
-		w := s.window()
 		for j, f := range fills {
-			forward = append(forward, Case{
-				Name: fmt.Sprintf("MaxPoolForward/%v,%s", s, f.name),
-				Call: func(o *Operands) device.Call {
-					c := device.MaxPoolForward{Window: w, X: o.in("X", w.In(), f.fill), Y: o.outAs(exact, "Y", w.Out(w.C))}
-					if (i+j)%3 != 2 {
-						c.Arg = o.outAs(exact, "Arg", w.Out(w.C))
-					}
-					return c
-				},
-			})
+			forward = append(forward, maxPoolForward(s, f.name, f.fill, (i+j)%3 != 2))
 		}
 		for _, acc := range []bool{false, true} {
-			backward = append(backward, Case{
-				Name: fmt.Sprintf("MaxPoolBackward/%v,acc=%v", s, acc),
-				Call: func(o *Operands) device.Call {
-					return device.MaxPoolBackward{Window: w, Accumulate: acc,
-						DY: o.in("DY", w.Out(w.C), Normal(1)), Arg: o.in("Arg", w.Out(w.C), positions(w)), DX: o.result("DX", w.In(), acc)}
-				},
-				Terms: w.R * w.S,
-			})
+			backward = append(backward, maxPoolBackward(s, acc))
 		}
 	}
 	return append(forward, backward...)
@@ -85,25 +127,10 @@ func avgPoolCases() []Case {
 	shapes := append([]shape{{n: 1, h: 3, w: 3, c: 3, r: 2, s: 2, top: 2, left: 3, bottom: 2, right: 3}}, poolShapes...)
 	var forward, backward []Case
 	for _, s := range shapes {
-		w := s.window()
 		for _, exclude := range []bool{false, true} {
-			forward = append(forward, Case{
-				Name: fmt.Sprintf("AvgPoolForward/%v,exclude=%v", s, exclude),
-				Call: func(o *Operands) device.Call {
-					return device.AvgPoolForward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude,
-						X: o.in("X", w.In(), Normal(1)), Y: o.out("Y", w.Out(w.C))}
-				},
-				Terms: w.R * w.S,
-			})
+			forward = append(forward, avgPoolForward(s, exclude))
 			for _, acc := range []bool{false, true} {
-				backward = append(backward, Case{
-					Name: fmt.Sprintf("AvgPoolBackward/%v,exclude=%v,acc=%v", s, exclude, acc),
-					Call: func(o *Operands) device.Call {
-						return device.AvgPoolBackward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude, Accumulate: acc,
-							DY: o.in("DY", w.Out(w.C), Normal(1)), DX: o.result("DX", w.In(), acc)}
-					},
-					Terms: w.R * w.S,
-				})
+				backward = append(backward, avgPoolBackward(s, exclude, acc))
 			}
 		}
 	}
