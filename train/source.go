@@ -40,8 +40,7 @@ func chooseInput(c Config, info zoo.Info, st *data.Statistics) (graph.Shape, err
 	side := c.ImageSize
 	if side == 0 {
 		side = info.Defaults.ImageSize
-		const small = 64
-		if n := st.MaxW; n <= small && st.MinW == n && st.MinH == n && st.MaxH == n {
+		if n := st.MaxW; small(st) {
 			least, err := zoo.SmallestSize(info.Name, st.Channels)
 			if err != nil {
 				return graph.Shape{}, err
@@ -55,9 +54,19 @@ func chooseInput(c Config, info zoo.Info, st *data.Statistics) (graph.Shape, err
 	return graph.Shape{H: side, W: side, C: st.Channels}, nil
 }
 
+// small reports that all images are squares of one small size, as in MNIST and CIFAR: they need neither resizing nor cropping to be used.
+func small(st *data.Statistics) bool {
+	n := st.MaxW
+	return n <= 64 && st.MinW == n && st.MinH == n && st.MaxH == n
+}
+
 // augmentation merges the user's settings with what suits the data, and writes the result back to c, so that args.yaml says what was done.
 func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config {
 	a := augment.Default(in.H, in.W, in.C)
+	if !small(st) {
+		// Photographs, whatever the size they are brought to: cut, not squeezed.
+		a.Policy, a.CropPadding, a.Scale, a.Ratio = augment.PolicyCrop, 0, [2]float64{0.08, 1}, [2]float64{3.0 / 4, 4.0 / 3}
+	}
 	a.Mean, a.Std = st.Mean, make([]float64, len(st.Std))
 	for i, s := range st.Std {
 		a.Std[i] = max(s, 1e-3) // a set of one grey level
