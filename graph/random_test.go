@@ -10,7 +10,10 @@ import (
 
 // randomGraph draws a network of up to two dozen layers: chains, branches that meet again, views, activations that fuse and some that
 // do not, outputs with many readers and some with none, frozen layers.
-func randomGraph(seed int) *Graph {
+func randomGraph(seed int) *Graph { return randomGraphOf(seed, func(op Op) Op { return op }) }
+
+// randomGraphOf is randomGraph with every op passed through wrap.
+func randomGraphOf(seed int, wrap func(Op) Op) *Graph {
 	s := philox.New(3, philox.Test, seed, 0)
 	g := New(Shape{H: 3 + s.IntN(4), W: 3 + s.IntN(4), C: 1 + s.IntN(4)})
 	nodes := []*Node{g.Input()}
@@ -28,7 +31,7 @@ func randomGraph(seed int) *Graph {
 			shapes[i] = n.Out
 		}
 		if sig, err := op.Infer(shapes); err == nil && sig.Out.Size() <= 400 {
-			nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), op, in...))
+			nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), wrap(op), in...))
 		}
 	}
 	// Join what no one has read, but leave some of it alone.
@@ -37,16 +40,16 @@ func randomGraph(seed int) *Graph {
 		if n.uses > 0 || s.Bool(0.1) {
 			continue
 		}
-		n = g.Add(n.Name+".out", Linear{Out: 5}, n)
+		n = g.Add(n.Name+".out", wrap(Linear{Out: 5}), n)
 		if sum != nil {
-			n = g.Add(n.Name+".sum", Add{}, sum, n)
+			n = g.Add(n.Name+".sum", wrap(Add{}), sum, n)
 		}
 		sum = n
 	}
 	if sum == nil {
 		sum = nodes[len(nodes)-1]
 	}
-	g.Add("head", Linear{Out: 4}, sum)
+	g.Add("head", wrap(Linear{Out: 4}), sum)
 	g.Freeze(func(p *Param) bool { return p.Node().Name != "head" && s.Bool(0.2) })
 	return g
 }
@@ -58,7 +61,7 @@ func randomOp(s *philox.Stream, x *Node, nodes []*Node) (Op, []*Node) {
 		w.Pad = Same()
 	}
 	acts := []device.Act{device.ReLU, device.ReLU6, device.Tanh, device.Sigmoid}
-	switch s.IntN(14) {
+	switch s.IntN(17) {
 	case 0, 1:
 		return Conv2D{Filters: 1 + s.IntN(4), Window: w, NoBias: s.Bool(0.3)}, []*Node{x}
 	case 2:

@@ -59,6 +59,7 @@ func newRig(t *testing.T, g *Graph, c TrainConfig) *rig {
 	}
 	r := &rig{t: t, dev: ref.New(), g: g}
 	r.w = randomWeights(t, g, r.dev)
+	r.w.dev = greedy{r.dev}
 	tr, err := CompileTraining(g, r.w, c)
 	if err != nil {
 		t.Fatal(err)

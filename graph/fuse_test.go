@@ -1,0 +1,89 @@
+package graph
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/cnnctl/cnnctl/cpu/ref"
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// apart hides from an op's neighbours that it could apply the activation that follows it.
+func apart(op Op) Op {
+	if _, ok := op.(fuser); ok {
+		return unfused{op}
+	}
+	return op
+}
+
+// An activation in the epilogue of the layer before it gives the same bits as a call of its own, forward and backward.
+func TestFusionChangesNothing(t *testing.T) {
+	fused := 0
+	for seed := range randomGraphs {
+		g, h := randomGraph(seed), randomGraphOf(seed, apart)
+		for i, n := range g.Nodes() {
+			if a, ok := n.Op.(Activation); ok && a.Kind != device.Identity && calls(t, g, i) < calls(t, h, i) {
+				fused++
+			}
+		}
+		if !slices.Equal(trainedBits(t, g, false), trainedBits(t, h, false)) {
+			t.Fatalf("graph %d: fusing activations changes the result", seed)
+		}
+	}
+	if fused < 100 {
+		t.Errorf("%d activations were fused: the graphs are too simple to show anything", fused)
+	}
+}
+
+// calls counts the calls of node i in a training program.
+func calls(t *testing.T, g *Graph, i int) int {
+	t.Helper()
+	e, _, err := dryRun(g, ref.New(), TrainConfig{Batch: 2, Optimizer: SGD{}}.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, c := range e.calls {
+		if c.node == g.nodes[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// What may fuse: an activation that alone reads a convolution, a fully connected layer or a sum.
+func TestWhatFuses(t *testing.T) {
+	image := Shape{H: 4, W: 4, C: 2}
+	for _, c := range []struct {
+		name string
+		add  func(g *Graph) (act *Node)
+		want bool
+	}{
+		{"conv", func(g *Graph) *Node {
+			return g.Add("act", ReLU(), g.Add("x", Conv2D{Filters: 2, Window: win(1, 1, Valid())}, g.Input()))
+		}, true},
+		{"fc", func(g *Graph) *Node { return g.Add("act", Tanh(), g.Add("x", Linear{Out: 2}, g.Input())) }, true},
+		{"add", func(g *Graph) *Node { return g.Add("act", ReLU6(), g.Add("x", Add{}, g.Input(), g.Input())) }, true},
+		{"max-pool", func(g *Graph) *Node { return g.Add("act", ReLU(), g.Add("x", MaxPool{win(2, 2, Valid())}, g.Input())) }, false},
+		{"second activation", func(g *Graph) *Node {
+			return g.Add("act", Tanh(), g.Add("first", ReLU(), g.Add("x", Linear{Out: 2}, g.Input())))
+		}, false},
+		{"another reader", func(g *Graph) *Node {
+			x := g.Add("x", Linear{Out: 2}, g.Input())
+			return g.Add("sum", Add{}, g.Add("act", Sigmoid(), x), x).In[0]
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := New(image)
+			act := c.add(g)
+			e, _, err := dryRun(g, ref.New(), &config{batch: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := slices.ContainsFunc(e.calls, func(c callRecord) bool { return c.node == act })
+			if own == c.want {
+				t.Errorf("the activation has a call of its own: %v, want %v", own, !c.want)
+			}
+		})
+	}
+}
