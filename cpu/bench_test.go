@@ -59,3 +59,13 @@ func BenchmarkTanh(b *testing.B) {
 	}
 	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(len(y)), "ns/element")
 }
+
+// BenchmarkPhase is what a phase costs beside its tasks.
+func BenchmarkPhase(b *testing.B) {
+	c := newCrew(2)
+	defer c.stop()
+	b.ReportAllocs()
+	for b.Loop() {
+		c.run(2, func(_, _ int) {})
+	}
+}

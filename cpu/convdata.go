@@ -21,24 +21,25 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
 // loweredBackwardData computes the gradient of the lowered image, dY·W, block by block, and adds each block to the pixels it
 // was lowered from. Windows overlap, so one task does all windows of an image, in order, for some of the channels.
 func loweredBackwardData(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
-	channels := split(l.cg, max(1, wanted/(l.N*l.Groups)), rowBlock)
+	// Images of a few pixels share a task: a product with four rows reads the filters as often as one with 64.
+	images := every(l.N, max(1, rowBlock/(l.P*l.Q)))
+	channels := split(l.cg, max(1, wanted/(images.count*l.Groups)), rowBlock)
 	spans := make([][]span, channels.count)
 	for i := range spans {
 		c0, c1 := channels.at(i)
 		spans[i] = l.spans(c0, c1, colBlock)
 	}
 	buf := b.perWorker(rowBlock * min(colBlock, l.depth))
-	tiles := every(l.P*l.Q, rowBlock)
-	return []phase{{l.N * l.Groups * channels.count, func(task, worker int) {
-		n, part := task%l.N, task/l.N%channels.count
-		g := task / l.N / channels.count
+	return []phase{{images.count * l.Groups * channels.count, func(task, worker int) {
+		n0, n1 := images.at(task % images.count)
+		part := task / images.count % channels.count
+		g := task / images.count / channels.count
 		if !add {
 			c0, c1 := channels.at(part)
-			l.clear(dx, n, g*l.cg+c0, g*l.cg+c1)
+			l.clear(dx, n0, n1, g*l.cg+c0, g*l.cg+c1)
 		}
-		for t := range tiles.count {
-			i0, i1 := tiles.at(t)
-			i0, i1 = n*l.P*l.Q+i0, n*l.P*l.Q+i1
+		for i0, end := n0*l.P*l.Q, n1*l.P*l.Q; i0 < end; i0 += rowBlock {
+			i1 := min(i0+rowBlock, end)
 			for _, s := range spans[part] {
 				sgemm(blas.NoTrans, blas.NoTrans, i1-i0, s.n, l.kg,
 					dy[i0*l.K+g*l.kg:], l.K, w[g*l.kg*l.depth+s.off:], l.depth, 0, buf[worker], s.n)
@@ -48,14 +49,15 @@ func loweredBackwardData(b *binder, l lowering, dy, w, dx []float32, add bool) [
 	}}}
 }
 
-// clear zeroes channels [c0, c1) of image n.
-func (l *lowering) clear(dx []float32, n, c0, c1 int) {
-	image := dx[n*l.H*l.W*l.C:][:l.H*l.W*l.C]
+// clear zeroes channels [c0, c1) of images [n0, n1).
+func (l *lowering) clear(dx []float32, n0, n1, c0, c1 int) {
+	size := l.H * l.W * l.C
+	images := dx[n0*size : n1*size]
 	if c1-c0 == l.C {
-		clear(image)
+		clear(images)
 		return
 	}
-	for o := 0; o < len(image); o += l.C {
-		clear(image[o+c0 : o+c1])
+	for o := 0; o < len(images); o += l.C {
+		clear(images[o+c0 : o+c1])
 	}
 }

@@ -60,7 +60,7 @@ func depthwiseBackwardData(b *binder, l lowering, dy, w, dx []float32, add bool)
 	taps, pack := packTaps(b, l, w)
 	return []phase{pack, {l.N, func(n, _ int) {
 		if !add {
-			l.clear(dx, n, 0, l.C)
+			l.clear(dx, n, n+1, 0, l.C)
 		}
 		for p := range l.P {
 			l.tapsInside(n, p, func(tap, xi, yi int) {

@@ -1,6 +1,10 @@
 package cpu
 
-import "github.com/cnnctl/cnnctl/device"
+import (
+	"math"
+
+	"github.com/cnnctl/cnnctl/device"
+)
 
 func bindMaxPoolForward(b *binder, f device.MaxPoolForward) []phase {
 	x, y, arg := b.mem(f.X, f.In()), b.mem(f.Y, f.Out(f.C)), b.mem(f.Arg, f.Out(f.C))
@@ -47,12 +51,28 @@ func maxWindow(v device.Window, x []float32, n, p, q, c int, best, arg []float32
 				continue
 			}
 			for i, u := range in {
-				if m := best[i]; u > m || u != u && m == m {
-					best[i], arg[i] = u, pos
-				}
+				// Which element is larger is a coin toss, which a branch would mispredict half of the time.
+				m := best[i]
+				take := mask(!(u <= m)) & mask(m == m) // a NaN is taken, and none after it
+				best[i] = choose(take, u, m)
+				arg[i] = choose(take, pos, arg[i])
 			}
 		}
 	}
+}
+
+// mask returns all ones for true; the compiler makes it one instruction and a negation.
+func mask(b bool) uint32 {
+	var k uint32
+	if b {
+		k = 1
+	}
+	return -k
+}
+
+// choose returns a if mask is all ones, b if it is 0.
+func choose(mask uint32, a, b float32) float32 {
+	return math.Float32frombits(math.Float32bits(a)&mask | math.Float32bits(b)&^mask)
 }
 
 // bindMaxPoolBackward scatters; the windows of an image overlap, so one task does all of them, in order.

@@ -147,7 +147,7 @@ func bindNorm2(b *binder, m device.Norm2) []phase {
 	return []phase{
 		{parts.count, func(task, _ int) {
 			lo, hi := parts.at(task)
-			sums[task] = sumSquares(x[lo:hi])
+			sums[task] = longSumSquares(x[lo:hi])
 		}},
 		{1, func(_, _ int) {
 			total := 0.0
@@ -157,4 +157,18 @@ func bindNorm2(b *binder, m device.Norm2) []phase {
 			y[0] = float32(math.Sqrt(total))
 		}},
 	}
+}
+
+// longSumSquares is sumSquares with four sums: a single one would wait for each addition before it starts the next.
+func longSumSquares(x []float32) float64 {
+	var s0, s1, s2, s3 float64
+	for len(x) >= 4 {
+		a, b, c, d := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
+		s0 += a * a
+		s1 += b * b
+		s2 += c * c
+		s3 += d * d
+		x = x[4:]
+	}
+	return (s0 + s1) + (s2 + s3) + sumSquares(x)
 }
