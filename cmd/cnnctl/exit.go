@@ -40,9 +40,9 @@ func exitCodesTopic() *cobra.Command {
     0  done
     1  internal error: a bug in cnnctl
     2  usage: an unknown command, flag or value
-    3  bad input data: corrupt, truncated, or not in a known layout
+    3  bad input data: absent, corrupt, truncated, or not in a known layout
     4  checkpoint or run directory: damaged, of another model, or in use
-    5  input/output: missing file, full or read-only disk
+    5  input/output: a file that cannot be read or written, full or read-only disk
     6  device: none of that kind, not enough memory, an operation it lacks
     7  training diverged: the loss or a gradient is no longer a number
   130  stopped by Ctrl-C, after saving
