@@ -43,7 +43,7 @@ var layers = []layer{
 	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "graph", "zoo"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
-	{"report", []string{"checkpoint", "data", "data/augment", "graph", "report/tensorboard", "train"}, "report draws what a run has left"},
+	{"report", []string{"checkpoint", "data", "data/augment", "report/tensorboard", "train"}, "report draws what a run has left"},
 	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "cpu", "gpu", "graph", "zoo", "train", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
