@@ -43,6 +43,8 @@ func TestGradients(t *testing.T) {
 		{"avg-pool 2", one(image), AvgPool{Window: win(2, 2, Valid())}},
 		{"avg-pool 3/2 ceil", one(image), AvgPool{Window: Window{Size: [2]int{3}, Stride: [2]int{2}, Pad: Pad(1), Ceil: true}}},
 		{"avg-pool without padding's zeros", one(image), AvgPool{Window: win(3, 2, PadSides(1, 0, 2, 1)), ExcludePad: true}},
+		{"avg-pool 1/2, which takes every second pixel", one(image), AvgPool{Window: win(1, 2, Valid())}},
+		{"max-pool wider than the image, ceil", one(Shape{H: 2, W: 3, C: 2}), MaxPool{Window{Size: [2]int{3, 4}, Stride: [2]int{2}, Ceil: true}}},
 		{"adaptive down", one(image), AdaptiveAvgPool{P: 2, Q: 4}},
 		{"adaptive up", one(image), AdaptiveAvgPool{P: 7, Q: 9}},
 		{"global average", one(image), AdaptiveAvgPool{P: 1, Q: 1}},
@@ -64,6 +66,8 @@ func TestGradients(t *testing.T) {
 		{"softmax of pixels", one(image), Softmax{}},
 		{"add", []Shape{image, image}, Add{}},
 		{"concat", []Shape{image, {H: 5, W: 6, C: 1}, {H: 5, W: 6, C: 2}}, Concat{}},
+		{"pad channels", one(image), PadChannels{Before: 3, After: 2}},
+		{"pad channels on one side", one(image), PadChannels{After: 1}},
 		{"concat of vectors", []Shape{vector, vector}, Concat{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,6 +104,9 @@ func TestGradientAccumulates(t *testing.T) {
 		{"dropout", func(g *Graph, x *Node) *Node { return g.Add("r", Dropout{0.5}, x) }},
 		{"softmax", func(g *Graph, x *Node) *Node { return g.Add("r", Softmax{}, x) }},
 		{"add to itself", func(g *Graph, x *Node) *Node { return g.Add("r", Add{}, x, x) }},
+		{"pad channels", func(g *Graph, x *Node) *Node {
+			return g.Add("back", Conv2D{Filters: 4, Window: win(1, 1, Valid())}, g.Add("r", PadChannels{Before: 1, After: 2}, x))
+		}},
 		{"concat with itself", func(g *Graph, x *Node) *Node {
 			return g.Add("back", Conv2D{Filters: 4, Window: win(1, 1, Valid())}, g.Add("r", Concat{}, x, x))
 		}},

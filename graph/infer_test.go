@@ -40,6 +40,7 @@ func TestCeilMode(t *testing.T) {
 	for _, c := range []struct{ n, f, s, p, want int }{
 		{5, 2, 2, 0, 3}, {6, 2, 2, 0, 3}, {6, 3, 2, 0, 3}, {7, 3, 2, 0, 3}, {8, 3, 2, 0, 4},
 		{5, 1, 3, 0, 2}, {3, 2, 4, 1, 1}, {4, 2, 4, 1, 2}, {3, 2, 2, 1, 2}, {5, 2, 4, 1, 2},
+		{2, 3, 2, 0, 1}, {1, 3, 3, 0, 1}, {3, 5, 4, 0, 1}, // a window that is larger than the image
 	} {
 		sig, err := MaxPool{Window{Size: [2]int{c.f}, Stride: [2]int{c.s}, Pad: Pad(c.p), Ceil: true}}.Infer([]Shape{{H: c.n, W: c.n, C: 1}})
 		if err != nil || sig.Out.H != c.want {
@@ -74,6 +75,10 @@ func TestLayersThatDoNotFit(t *testing.T) {
 		{Add{}, []Shape{image}, "two inputs"},
 		{Concat{}, []Shape{image, {H: 3, W: 4, C: 3}}, "equal height and width"},
 		{Concat{}, []Shape{{H: 2, W: 2, C: 1, Flat: true}, {H: 2, W: 2, C: 1, Flat: true}}, "equal height and width"},
+		{MaxPool{Window{Size: [2]int{3}, Stride: [2]int{2}, Ceil: true}}, []Shape{{H: 1, W: 4, C: 3}}, "at least 2x2"},
+		{PadChannels{Before: -1, After: 2}, []Shape{image}, "negative"},
+		{PadChannels{After: math.MaxInt}, []Shape{image}, "an output of"},
+		{PadChannels{}, []Shape{vector}, "got a vector of 8"},
 		{ReLU(), nil, "no input"},
 	} {
 		g := New(Shape{H: 1, W: 1, C: 1})

@@ -21,6 +21,8 @@ const (
 	initNormal
 	initUniform
 	initKaimingNormal
+	initKaimingNormalIn
+	initKaimingUniform
 	initXavierUniform
 )
 
@@ -33,6 +35,14 @@ func Normal(std float64) Init { return Init{initNormal, std} }
 // KaimingNormal draws from N(0, 2/fan-out), which keeps the variance of gradients through ReLU layers (He et al., arXiv:1502.01852,
 // equation 14). torchvision initialises its VGG and ResNet convolutions so.
 func KaimingNormal() Init { return Init{kind: initKaimingNormal} }
+
+// KaimingNormalFanIn draws from N(0, 2/fan-in), which keeps the variance of activations through ReLU layers instead (equation 10 of the same
+// paper). It is what PyTorch's kaiming_normal_ does if nothing else is asked for.
+func KaimingNormalFanIn() Init { return Init{kind: initKaimingNormalIn} }
+
+// KaimingUniform draws from U(-a, a) with a = sqrt(6/fan-in), which has KaimingNormalFanIn's variance. torchvision initialises its
+// SqueezeNets so.
+func KaimingUniform() Init { return Init{kind: initKaimingUniform} }
 
 // XavierUniform draws from U(-a, a) with a = sqrt(6/(fan-in + fan-out)), meant for tanh (Glorot and Bengio 2010, equation 16).
 func XavierUniform() Init { return Init{kind: initXavierUniform} }
@@ -51,6 +61,10 @@ func (i Init) String() string {
 		return "uniform, 1/sqrt(fan-in)"
 	case initKaimingNormal:
 		return "Kaiming normal, fan-out"
+	case initKaimingNormalIn:
+		return "Kaiming normal, fan-in"
+	case initKaimingUniform:
+		return "Kaiming uniform, fan-in"
 	case initXavierUniform:
 		return "Xavier uniform"
 	}
@@ -75,6 +89,10 @@ func (i Init) fill(r *philox.Stream, fanIn, fanOut int, dst []float32) {
 		fillNormal(r, i.value, dst)
 	case initKaimingNormal:
 		fillNormal(r, math.Sqrt(2/float64(fanOut)), dst)
+	case initKaimingNormalIn:
+		fillNormal(r, math.Sqrt(2/float64(fanIn)), dst)
+	case initKaimingUniform:
+		fillUniform(r, math.Sqrt(6/float64(fanIn)), dst)
 	case initXavierUniform:
 		fillUniform(r, math.Sqrt(6/float64(fanIn+fanOut)), dst)
 	case initUniform:

@@ -54,6 +54,8 @@ func TestInitialValues(t *testing.T) {
 	}{
 		{Normal(0.01), 0.01, math.Inf(1), 0},
 		{KaimingNormal(), math.Sqrt(2.0 / fanOut), math.Inf(1), 0},
+		{KaimingNormalFanIn(), math.Sqrt(2.0 / fanIn), math.Inf(1), 0},
+		{KaimingUniform(), math.Sqrt(2.0 / fanIn), math.Sqrt(6.0 / fanIn), 0},
 		{UniformFanIn(), 1 / math.Sqrt(3*fanIn), 1 / math.Sqrt(fanIn), 0},
 		{XavierUniform(), math.Sqrt(2.0 / (fanIn + fanOut)), math.Sqrt(6.0 / (fanIn + fanOut)), 0},
 		{Constant(0.25), 0, math.Inf(1), 0.25},

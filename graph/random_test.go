@@ -83,6 +83,9 @@ func randomOp(s *philox.Stream, x *Node, nodes []*Node) (Op, []*Node) {
 	case 10: // an input of the same shape, x itself among them
 		return Add{}, []*Node{x, mate(s, x, nodes, func(o Shape) bool { return o == x.Out })}
 	case 11:
+		if s.Bool(0.3) {
+			return PadChannels{Before: s.IntN(3), After: s.IntN(3)}, []*Node{x}
+		}
 		return Concat{}, []*Node{x, mate(s, x, nodes, func(o Shape) bool { return o.H == x.Out.H && o.W == x.Out.W })}
 	}
 	return Activation{acts[s.IntN(len(acts))]}, []*Node{x}

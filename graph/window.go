@@ -121,9 +121,15 @@ func (w Window) place(in Shape) (device.Window, Padding, error) {
 	rows, p.Top, p.Bottom = w.axis(0, in.H, p.Top, p.Bottom)
 	cols, p.Left, p.Right = w.axis(1, in.W, p.Left, p.Right)
 	if rows < 1 || cols < 1 {
+		least := func(i, padding int) int {
+			n := w.Dilation[i]*(w.Size[i]-1) + 1 - padding
+			if w.Ceil {
+				n -= w.Stride[i] - 1
+			}
+			return max(1, n)
+		}
 		return d, p, fmt.Errorf("%w: the image is %dx%d, a window of %dx%d with padding %v needs at least %dx%d", ErrShape, in.H, in.W,
-			w.Size[0], w.Size[1], w.Pad,
-			max(1, w.Dilation[0]*(w.Size[0]-1)+1-p.Top-p.Bottom), max(1, w.Dilation[1]*(w.Size[1]-1)+1-p.Left-p.Right))
+			w.Size[0], w.Size[1], w.Pad, least(0, p.Top+p.Bottom), least(1, p.Left+p.Right))
 	}
 	return device.Window{H: in.H, W: in.W, C: in.C, P: rows, Q: cols, R: w.Size[0], S: w.Size[1], StrideH: w.Stride[0], StrideW: w.Stride[1],
 		DilH: w.Dilation[0], DilW: w.Dilation[1], PadTop: p.Top, PadLeft: p.Left}, p, nil
@@ -141,13 +147,15 @@ func (w Window) axis(i, n, before, after int) (out, padBefore, padAfter int) {
 		before, after = extent-1, extent-1
 	}
 	room := n + before + after - extent
+	if w.Ceil {
+		room += s - 1 // the last window may reach beyond the padding
+	}
 	if room < 0 {
 		return 0, before, after
 	}
 	out = room/s + 1
-	if w.Ceil && room%s != 0 && out*s < n+before {
-		// One more window, which reaches beyond the padding; as in PyTorch it must begin inside the image or the padding before it.
-		out++
+	if w.Ceil && (out-1)*s >= n+before {
+		out-- // as in PyTorch, it must begin inside the image or the padding before it
 	}
 	return out, before, after
 }
