@@ -59,7 +59,7 @@ func torchvisionKeys(t *testing.T) map[string][]string {
 
 func TestTensorsEqualTorchvision(t *testing.T) {
 	keys := torchvisionKeys(t)
-	for _, name := range []string{"alexnet", "vgg16", "vgg19", "vgg16_bn", "vgg19_bn"} {
+	for _, name := range []string{"alexnet", "vgg16", "vgg19", "vgg16_bn", "vgg19_bn", "resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2"} {
 		t.Run(name, func(t *testing.T) {
 			// PyTorch's batch counter is no tensor of a network: it is only read where there is no momentum.
 			want := slices.DeleteFunc(slices.Clone(keys[name]), func(line string) bool { return strings.Contains(line, "num_batches_tracked") })

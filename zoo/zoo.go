@@ -45,7 +45,7 @@ type model struct {
 }
 
 // models is the zoo in the order of publication.
-var models = slices.Concat(lenets, alexnets, vggs)
+var models = slices.Concat(lenets, alexnets, vggs, resnets, cifarResNets, squeezenets, mobilenets)
 
 // Models describes all models, in the order of publication.
 func Models() []Info {

@@ -18,6 +18,9 @@ func TestParameterCounts(t *testing.T) {
 		"alexnet": 61_100_840, "alexnet_2012": 60_965_224,
 		"vgg11": 132_863_336, "vgg13": 133_047_848, "vgg16": 138_357_544, "vgg19": 143_667_240,
 		"vgg11_bn": 132_868_840, "vgg13_bn": 133_053_736, "vgg16_bn": 138_365_992, "vgg19_bn": 143_678_248,
+		"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+		"resnet20": 269_722, "resnet32": 464_154, "resnet44": 658_586, "resnet56": 853_018,
+		"squeezenet1_0": 1_248_424, "squeezenet1_1": 1_235_496, "mobilenet_v2": 3_504_872,
 	}
 	for _, m := range zoo.Models() {
 		if m.Params != want[m.Name] {
@@ -52,6 +55,16 @@ func TestOutputShapes(t *testing.T) {
 		{"vgg16", graph.Shape{H: 32, W: 48, C: 3}, "features.30", "1x1x512"},
 		{"vgg19_bn", graph.Shape{H: 224, W: 224, C: 3}, "features.52", "7x7x512"},
 		{"vgg19_bn", graph.Shape{H: 224, W: 224, C: 3}, "classifier.6", "5"},
+		{"resnet34", graph.Shape{H: 224, W: 224, C: 3}, "maxpool", "56x56x64"},
+		{"resnet34", graph.Shape{H: 224, W: 224, C: 3}, "layer4.2.relu", "7x7x512"},
+		{"resnet101", graph.Shape{H: 224, W: 224, C: 3}, "layer3.0.conv1", "28x28x256"}, // version 1.5: the stride comes after it
+		{"resnet101", graph.Shape{H: 224, W: 224, C: 3}, "layer3.22.relu", "14x14x1024"},
+		{"resnet56", graph.Shape{H: 32, W: 32, C: 3}, "layer2.0.shortcut.pad", "16x16x32"},
+		{"resnet56", graph.Shape{H: 33, W: 28, C: 3}, "layer3.8.relu", "9x7x64"},
+		{"squeezenet1_0", graph.Shape{H: 224, W: 224, C: 3}, "features.2", "54x54x96"}, // 55x55 in the paper, from a padded conv1
+		{"squeezenet1_0", graph.Shape{H: 227, W: 227, C: 3}, "features.11", "13x13x512"},
+		{"squeezenet1_1", graph.Shape{H: 224, W: 224, C: 3}, "features.8", "13x13x256"},
+		{"mobilenet_v2", graph.Shape{H: 224, W: 224, C: 3}, "features.18.2", "7x7x1280"},
 	} {
 		g, err := zoo.Build(c.model, c.in, 5, zoo.Options{})
 		if err != nil {
@@ -72,7 +85,8 @@ func TestOutputShapes(t *testing.T) {
 
 // The smallest size is claimed to fit, and one less not to.
 func TestSmallestSize(t *testing.T) {
-	want := map[string]int{"lenet5": 12, "lenet5_relu": 12, "alexnet": 63, "alexnet_2012": 63}
+	want := map[string]int{"lenet5": 12, "lenet5_relu": 12, "alexnet": 63, "alexnet_2012": 63, "squeezenet1_0": 21, "squeezenet1_1": 17,
+		"mobilenet_v2": 1}
 	for _, m := range zoo.Models() {
 		t.Run(m.Name, func(t *testing.T) {
 			n, err := zoo.SmallestSize(m.Name, 3)
@@ -83,11 +97,17 @@ func TestSmallestSize(t *testing.T) {
 			if strings.HasPrefix(m.Name, "vgg") {
 				w = 32 // five halvings
 			}
+			if strings.HasPrefix(m.Name, "resnet") {
+				w = 1 // padding is everywhere, and the last average is over whatever is left
+			}
 			if n != w {
 				t.Errorf("smallest size %d, want %d", n, w)
 			}
 			if _, err := zoo.Build(m.Name, graph.Shape{H: n, W: n, C: 3}, 10, zoo.Options{}); err != nil {
 				t.Errorf("the smallest size does not fit: %v", err)
+			}
+			if n == 1 {
+				return
 			}
 			_, err = zoo.Build(m.Name, graph.Shape{H: n - 1, W: 2 * n, C: 3}, 10, zoo.Options{})
 			if !errors.Is(err, graph.ErrShape) || !strings.Contains(err.Error(), fmt.Sprintf("%dx%d: ask", n, n)) {
