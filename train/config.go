@@ -96,10 +96,12 @@ func (c Config) Check() error {
 	least0("clip-grad", c.ClipGrad)
 	want(c.EMADecay > 0 && c.EMADecay < 1, "model-ema-decay", c.EMADecay, "a value between 0 and 1")
 	want(c.Patience >= 0, "patience", c.Patience, "at least 0")
-	want(c.Dropout < 1, "dropout", c.Dropout, "a probability below 1")
+	want(c.Dropout == -1 || c.Dropout >= 0 && c.Dropout < 1, "dropout", c.Dropout, "a probability below 1, or -1 for the published one")
 	want(c.ImageSize >= 0, "image-size", c.ImageSize, "a positive size")
 	want(c.ValSplit > 0 && c.ValSplit < 1, "val-split", c.ValSplit, "a value between 0 and 1")
-	want(c.HFlip <= 1, "hflip", c.HFlip, "a value from 0 to 1, or -1 for the usual one")
+	want(c.HFlip == -1 || c.HFlip >= 0 && c.HFlip <= 1, "hflip", c.HFlip, "a value from 0 to 1, or -1 for the usual one")
+	want(c.CropPadding >= -1, "crop-padding", c.CropPadding, "at least 0, or -1 for the usual one")
+	share("crop-pct", c.CropPct)
 	share("vflip", c.VFlip)
 	least0("color-jitter", c.ColorJitter)
 	share("reprob", c.ReProb)
@@ -111,21 +113,11 @@ func (c Config) Check() error {
 	want(c.MaxPixels > 0, "max-pixels", c.MaxPixels, "a positive number")
 	want(c.Workers >= 0, "workers", c.Workers, "at least 0")
 	want(c.SaveEvery >= 0, "save-every", c.SaveEvery, "at least 0")
+	want(c.Project != "", "project", `""`, "a folder")
 	if err := c.schedule(1).check(); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// continues reports settings that a continued run must not change, because the epochs that are done depend on them.
-func (c Config) continues(before Config) error {
-	// These only decide how long the run goes on, where it computes, and what is kept.
-	c.Epochs, c.Patience, c.Workers, c.Device, c.SaveEvery = before.Epochs, before.Patience, before.Workers, before.Device, before.SaveEvery
-	c.Data = before.Data // whether it is the same data is told by its digest
-	if c == before {
-		return nil
-	}
-	return fmt.Errorf("%w: --resume continues with the settings of the run; wanted none but --epochs, --patience, --workers, --device, --save-every, --data to be changed", ErrConfig)
 }
 
 // schedule returns the learning rate's course.

@@ -59,7 +59,8 @@ func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, ba
 	return &Evaluator{inf: inf, batches: l, set: set, logits: make([]float32, batch*classes)}, nil
 }
 
-// Run evaluates every sample once. It stops early, with ctx's error, when ctx is cancelled.
+// Run evaluates every sample once. It stops early, with ctx's error, when ctx is cancelled, and with one that wraps ErrDiverged when the
+// loss is not finite.
 func (e *Evaluator) Run(ctx context.Context) (Metrics, error) {
 	classes := len(e.set.Classes())
 	m := Metrics{Confusion: make([][]int, classes), Predictions: make([]Prediction, 0, e.set.Len())}
@@ -79,6 +80,9 @@ func (e *Evaluator) Run(ctx context.Context) (Metrics, error) {
 		st, err := e.inf.Run(b.X, b.T, e.logits)
 		if err != nil {
 			return m, err
+		}
+		if !finite(st.Loss) {
+			return m, fmt.Errorf("%w: the validation loss is %v on the batch of %s", ErrDiverged, st.Loss, batchNames(e.set, b))
 		}
 		m.Loss += float64(st.Loss) * float64(st.Rows)
 		m.Top1 += float64(st.Top1)

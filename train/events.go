@@ -80,6 +80,7 @@ type Finished struct {
 	BestTop1  float64 `json:"best_top1"`
 	Seconds   float64 `json:"seconds"`
 	Early     bool    `json:"early_stop"`
+	Already   bool    `json:"already_complete"` // there was nothing left to do
 }
 
 func (Started) kind() string   { return "start" }

@@ -21,8 +21,11 @@ func takeLock(dir string) (*lock, error) {
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}
 	if !ok {
-		by, _ := os.ReadFile(holder)
-		return nil, fmt.Errorf("%w: %s is in use by %s; wait for that process or stop it", ErrRun, dir, strings.TrimSpace(string(by)))
+		by := "another process"
+		if b, err := os.ReadFile(holder); err == nil && len(b) > 0 { // empty: it took the lock a moment ago
+			by = strings.TrimSpace(string(b))
+		}
+		return nil, fmt.Errorf("%w: %s is in use by %s; wait for that process or stop it", ErrRun, dir, by)
 	}
 	host, _ := os.Hostname()
 	if err := os.WriteFile(holder, fmt.Appendf(nil, "process %d on %s\n", os.Getpid(), host), 0o666); err != nil {

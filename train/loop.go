@@ -22,23 +22,32 @@ const progressInterval = 100 * time.Millisecond
 // Train runs until the last epoch, or until ctx is cancelled: then it finishes the step under way, saves, and returns an error that wraps ErrInterrupted. A loss or
 // gradient that is not finite gives an error that wraps ErrDiverged; nothing of that step is saved.
 func (r *Run) Train(ctx context.Context) (Finished, error) {
+	already := r.found && r.complete()
 	if r.Config.Epochs == 0 { // the initial weights are all that was asked for
-		err := r.saveEpoch(true)
-		return r.finish(false), err
+		if err := r.saveEpoch(true); err != nil {
+			return Finished{}, err
+		}
 	}
-	early := false
-	for r.progress.Epoch < r.Config.Epochs && !early {
+	for !r.complete() {
 		if err := r.epoch(ctx); err != nil {
 			return Finished{}, err
 		}
-		p := r.progress
-		early = r.Config.Patience > 0 && p.Epoch-p.Best.Epoch >= r.Config.Patience && p.Epoch < r.Config.Epochs
 	}
-	done := r.finish(early)
+	done := r.finish(already)
 	if r.logErr != nil {
 		return done, fmt.Errorf("writing events.jsonl: %w", r.logErr)
 	}
 	return done, nil
+}
+
+// complete reports that no epoch is left to train. It looks at nothing but the state, so that a run that was killed after its last epoch does
+// not go on when it is resumed.
+func (r *Run) complete() bool { return r.progress.Epoch >= r.Config.Epochs || r.stale() }
+
+// stale reports that the accuracy has not improved for as many epochs as --patience grants, and that there would be more.
+func (r *Run) stale() bool {
+	p := r.progress
+	return r.Config.Patience > 0 && p.Epoch-p.Best.Epoch >= r.Config.Patience && p.Epoch < r.Config.Epochs
 }
 
 // Final loads the best weights and returns what they reach on the validation part. The run cannot be trained further afterwards.
@@ -68,9 +77,9 @@ func (r *Run) FirstBatch(ctx context.Context) (*loader.Batch, *augment.Pipeline,
 	return b, r.pipe, err
 }
 
-func (r *Run) finish(early bool) Finished {
+func (r *Run) finish(already bool) Finished {
 	p := r.progress
-	f := Finished{Dir: r.Dir.Path, Epochs: p.Epoch, BestEpoch: p.Best.Epoch, BestTop1: p.Best.Top1, Seconds: p.Seconds, Early: early}
+	f := Finished{Dir: r.Dir.Path, Epochs: p.Epoch, BestEpoch: p.Best.Epoch, BestTop1: p.Best.Top1, Seconds: p.Seconds, Early: r.stale(), Already: already}
 	r.notify(f)
 	return f
 }
@@ -112,10 +121,15 @@ func (r *Run) epoch(ctx context.Context) error {
 		if now := time.Now(); now.Sub(lastNote) >= progressInterval || p.Batch == r.batches.Batches() {
 			lastNote = now
 			r.notify(r.status(begin, first, it.Wait()))
+			r.reportSkipped()
 		}
 	}
 	trainTime := time.Since(begin.start)
 	m, err := r.eval.Run(ctx)
+	r.reportSkipped()
+	if errors.Is(err, ErrDiverged) {
+		return r.divergedAfter(err)
+	}
 	if ctx.Err() != nil {
 		p.Seconds = begin.total()
 		return r.interrupted()
@@ -200,16 +214,42 @@ func (r *Run) diverged(b *loader.Batch, st device.Stats, norm float32) error {
 	if where == "" {
 		where = "the gradient's norm, which overflows although each element is finite"
 	}
-	var names []string
-	for i := range min(b.N, 3) {
-		names = append(names, r.source.Train.Name(int(b.Index[i])))
+	return fmt.Errorf("%w in epoch %d, step %d: loss %v, gradient norm %v; the first value that is not finite came up in %s, on the batch of %s; %s",
+		ErrDiverged, r.progress.Epoch+1, r.progress.Batch+1, st.Loss, norm, where, batchNames(r.source.Train, b), r.advice())
+}
+
+// divergedAfter adds to the error of a validation which layer the last update has spoilt.
+func (r *Run) divergedAfter(validation error) error {
+	where, err := r.tr.FindNonFinite()
+	if err != nil {
+		return errors.Join(validation, err)
 	}
+	if where == "" {
+		where = "none on the last training batch"
+	}
+	return fmt.Errorf("epoch %d: %w; the layer that is not finite: %s; %s", r.progress.Epoch+1, validation, where, r.advice())
+}
+
+// advice says what is left of a run that has diverged, and what to do about it.
+func (r *Run) advice() string {
 	kept := "nothing was saved yet"
 	if r.progress.Epoch > 0 {
 		kept = fmt.Sprintf("the weights up to epoch %d are kept in %s", r.progress.Epoch, r.Dir.File("weights"))
 	}
-	return fmt.Errorf("%w in epoch %d, step %d: loss %v, gradient norm %v; the first value that is not finite came up in %s, on the batch of %s, ...; %s; try a lower --lr than %g, --clip-grad 1, or a warm-up",
-		ErrDiverged, r.progress.Epoch+1, r.progress.Batch+1, st.Loss, norm, where, strings.Join(names, ", "), kept, r.Config.LR)
+	return fmt.Sprintf("%s; try a lower --lr than %g, --clip-grad 1, or a warm-up", kept, r.Config.LR)
+}
+
+// batchNames names the first samples of a batch.
+func batchNames(set data.Dataset, b *loader.Batch) string {
+	const most = 3
+	var names []string
+	for i := range min(b.N, most) {
+		names = append(names, set.Name(int(b.Index[i])))
+	}
+	if b.N > most {
+		names = append(names, "...")
+	}
+	return strings.Join(names, ", ")
 }
 
 // interrupted saves the run where it stands.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
+	"github.com/cnnctl/cnnctl/data/synth"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
@@ -36,6 +38,9 @@ type Run struct {
 	log       *eventLog
 	logErr    error
 	resumed   bool
+	found     bool            // a state was found to continue from
+	before    Config          // of the run that is resumed
+	skipped   map[string]bool // corrupt samples that were reported, by name
 }
 
 // Start prepares a new run in a directory of its own. It returns errors that wrap ErrConfig, ErrRun, data.ErrFormat, data.ErrCorrupt,
@@ -58,7 +63,7 @@ func Start(ctx context.Context, c Config, dev device.Device, observers ...Observ
 	}
 	r.Dir = dir
 	if err := r.settle(); err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, errors.Join(err, r.Close(), os.RemoveAll(dir.Path)) // it is ours, and holds nothing yet
 	}
 	return r, nil
 }
@@ -79,19 +84,21 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 	if err := c.continues(before); err != nil {
 		return fail(err)
 	}
-	r.Config = c
+	r.Config, r.before = c, before
 	if err := r.prepare(ctx, dev); err != nil {
 		return fail(err)
 	}
 	if err := r.compile(dev); err != nil {
 		return fail(err)
 	}
-	found, err := r.loadState()
-	if err != nil {
+	if r.found, err = r.loadState(); err != nil {
 		return fail(err)
 	}
-	if !found {
+	if !r.found {
 		r.notify(Warning{Message: "the run was stopped before its first checkpoint; it begins anew"})
+	}
+	if done := r.progress.Epoch; c.Epochs < done {
+		return fail(fmt.Errorf("%w: --epochs %d, wanted at least the %d that the run has done", ErrConfig, c.Epochs, done))
 	}
 	if err := r.settle(); err != nil {
 		return fail(err)
@@ -112,6 +119,7 @@ func (r *Run) prepare(ctx context.Context, dev device.Device) error {
 	if r.source, err = OpenData(c, info); err != nil {
 		return err
 	}
+	c.Data = absolute(c.Data)
 	st, err := inspectData(ctx, r.source)
 	if err != nil {
 		return err
@@ -142,6 +150,18 @@ func (r *Run) prepare(ctx context.Context, dev device.Device) error {
 	}
 	r.sched = c.schedule(r.batches.Batches())
 	return nil
+}
+
+// absolute makes the path of a data set independent of the working directory, from which a run may be continued or evaluated later. The name of an
+// embedded set stays as it is.
+func absolute(data string) string {
+	if slices.Contains(synth.Names(), data) {
+		return data
+	}
+	if abs, err := filepath.Abs(data); err == nil {
+		return abs
+	}
+	return data
 }
 
 func (c Config) zooOptions() zoo.Options {
@@ -189,6 +209,9 @@ func (r *Run) judged() *graph.Weights {
 // settle writes what the run directory holds before the first step and announces the run.
 func (r *Run) settle() error {
 	r.progress.Data = r.source.Digest
+	if err := r.Dir.makeFolders(); err != nil {
+		return err
+	}
 	m := r.tr.Plan().Memory
 	need := 2*m.Weights + int64(statesKept+1)*(m.Weights+m.Optimizer+m.EMA)
 	if err := checkpoint.CheckWritable(r.Dir.Path, need); err != nil {
@@ -205,13 +228,7 @@ func (r *Run) settle() error {
 		return err
 	}
 	all, trained := r.graph.NumParams()
-	data := r.Config.Data
-	if abs, err := filepath.Abs(data); err == nil {
-		if _, err := os.Stat(abs); err == nil {
-			data = abs
-		}
-	}
-	r.notify(Started{Model: r.Config.Model, Params: all, Trainable: trained, Input: r.Spec.Input, Device: r.tr.Device(), Data: data,
+	r.notify(Started{Model: r.Config.Model, Params: all, Trainable: trained, Input: r.Spec.Input, Device: r.tr.Device(), Data: r.Config.Data,
 		Format: r.source.Format, Train: r.source.Train.Len(), Val: r.source.Val.Len(), Classes: r.Spec.Classes, Augment: r.pipe.String(), Batch: r.Config.Batch,
 		Epochs: r.Config.Epochs, StartEpoch: r.progress.Epoch, StartBatch: r.progress.Batch, Steps: r.batches.Batches(), Dir: r.Dir.Path, Resumed: r.resumed, Memory: m, Notes: r.source.Notes})
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/zoo"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -64,15 +65,23 @@ func hold(path string) (*Dir, error) {
 		return nil, err
 	}
 	d := &Dir{Path: path, lock: l}
-	for _, sub := range []string{"weights", "state"} {
-		if err := os.MkdirAll(d.File(sub), 0o777); err != nil {
-			return nil, errors.Join(err, d.Close())
-		}
-		if _, err := checkpoint.RemoveTemporary(d.File(sub)); err != nil {
+	for _, sub := range []string{".", "weights", "state"} {
+		// What a killed process was writing.
+		if _, err := checkpoint.RemoveTemporary(d.File(sub)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, errors.Join(err, d.Close())
 		}
 	}
 	return d, nil
+}
+
+// makeFolders makes the folders of a training run. The directory of an evaluation has none.
+func (d *Dir) makeFolders() error {
+	for _, sub := range []string{"weights", "state"} {
+		if err := os.MkdirAll(d.File(sub), 0o777); err != nil {
+			return fmt.Errorf("creating the run directory: %w", err)
+		}
+	}
+	return nil
 }
 
 // Close lets go of the directory.
@@ -106,8 +115,16 @@ func LoadConfig(dir string) (Config, error) {
 	defer f.Close()
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("%w: %s: %v", ErrRun, path, err)
+	err = d.Decode(&c)
+	if err == nil {
+		err = c.Check()
+	}
+	if err == nil {
+		_, err = zoo.Lookup(c.Model)
+	}
+	if err != nil {
+		// Not wrapped: what is wrong here is the run directory, not what the user typed.
+		return c, fmt.Errorf("%w: %s is damaged: %v; restore it, or start a new run", ErrRun, path, err)
 	}
 	return c, nil
 }

@@ -24,16 +24,16 @@ func (s Schedule) check() error {
 	switch s.Kind {
 	case "constant", "cosine", "onecycle":
 	case "step":
-		if !(s.DecayEpochs > 0) || !(s.DecayRate > 0) {
-			return fmt.Errorf("%w: step schedule with --decay-epochs %g and --decay-rate %g, wanted positive values", ErrConfig, s.DecayEpochs, s.DecayRate)
+		if !(s.DecayEpochs > 0) || !(s.DecayRate > 0) || math.IsInf(s.DecayRate, 1) {
+			return fmt.Errorf("%w: step schedule with --decay-epochs %g and --decay-rate %g, wanted positive numbers", ErrConfig, s.DecayEpochs, s.DecayRate)
 		}
 	default:
 		return fmt.Errorf("%w: --sched %q, wanted one of %v", ErrConfig, s.Kind, Schedules)
 	}
-	if !(s.Base >= 0) || math.IsInf(s.Base, 1) || !(s.Min >= 0) {
+	if !(s.Base >= 0) || math.IsInf(s.Base, 1) || !(s.Min >= 0) || math.IsInf(s.Min, 1) {
 		return fmt.Errorf("%w: --lr %g and --min-lr %g, wanted rates of at least 0", ErrConfig, s.Base, s.Min)
 	}
-	if !(s.WarmupEpochs >= 0) {
+	if !(s.WarmupEpochs >= 0) || math.IsInf(s.WarmupEpochs, 1) {
 		return fmt.Errorf("%w: --warmup-epochs %g, wanted at least 0", ErrConfig, s.WarmupEpochs)
 	}
 	return nil
@@ -49,7 +49,7 @@ const (
 
 // At returns the learning rate of the update that follows on `updates` others.
 func (s Schedule) At(updates int) float64 {
-	total := float64(s.Epochs * s.StepsPerEpoch)
+	total := float64(s.Epochs) * float64(s.StepsPerEpoch)
 	warm := math.Min(s.WarmupEpochs*float64(s.StepsPerEpoch), total)
 	u := float64(updates)
 	if s.Kind == "onecycle" {

@@ -86,7 +86,10 @@ func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config
 		a.CropPadding = c.CropPadding
 	}
 	if c.Scale != [2]float64{} {
-		a.Scale, a.CropPadding = c.Scale, 0
+		a.Scale = c.Scale
+		if c.CropPadding < 0 { // a random resized crop takes the usual one's place, unless both were asked for
+			a.CropPadding = 0
+		}
 	}
 	if c.Ratio != [2]float64{} {
 		a.Ratio = c.Ratio

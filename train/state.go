@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/graph"
@@ -23,6 +24,7 @@ type progress struct {
 	Best    best    `json:"best"`
 	Seconds float64 `json:"seconds"` // spent training
 	Data    string  `json:"data"`    // digest of the data set
+	Args    Config  `json:"args"`    // the settings that all this was done with
 }
 
 // sums accumulates what a row of results.csv reports, in the order of the batches.
@@ -48,6 +50,7 @@ func (r *Run) saveState() error {
 	if err != nil {
 		return err
 	}
+	r.progress.Args = r.Config
 	b, err := json.Marshal(r.progress)
 	if err != nil {
 		return err
@@ -86,25 +89,43 @@ func (r *Run) stateFiles() ([]string, error) {
 	return files, err
 }
 
-// loadState restores the newest state whose digests hold. It returns false if the run has not saved any.
+// loadState restores the newest state whose digests hold, and sets damaged ones aside. It returns false if the run has not saved any.
 func (r *Run) loadState() (bool, error) {
 	files, err := r.stateFiles()
 	if err != nil || len(files) == 0 {
 		return false, err
 	}
 	var errs []error
-	for _, path := range files {
+	for i, path := range files {
 		err := r.readState(path)
 		if err == nil {
-			return true, nil
+			return true, setAside(files[:i])
 		}
-		if !errors.Is(err, checkpoint.ErrCorrupt) {
+		if !damaged(err) {
 			return false, err
 		}
 		errs = append(errs, err)
-		r.notify(Warning{Message: fmt.Sprintf("%v; falling back to the checkpoint before it", err)})
+		if i+1 < len(files) {
+			r.notify(Warning{Message: fmt.Sprintf("%v; falling back to the checkpoint before it, %s", err, files[i+1])})
+		}
 	}
-	return false, fmt.Errorf("%w: none of its checkpoints can be read: %w", ErrRun, errors.Join(errs...))
+	return false, fmt.Errorf("%w: none of its checkpoints can be read, so it cannot be continued: %w", ErrRun, errors.Join(errs...))
+}
+
+// damaged reports that a state file is not what was written, whatever has become of it.
+func damaged(err error) bool {
+	return errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrFormat) || errors.Is(err, checkpoint.ErrNoDigests)
+}
+
+// setAside renames damaged state files. Under their own names they would count as the newest for ever, and the two that are kept would be one
+// in truth.
+func setAside(files []string) error {
+	for _, f := range files {
+		if err := os.Rename(f, f+".damaged"); err != nil {
+			return fmt.Errorf("setting a damaged checkpoint aside: %w", err)
+		}
+	}
+	return nil
 }
 
 func (r *Run) readState(path string) error {
@@ -119,6 +140,9 @@ func (r *Run) readState(path string) error {
 	var p progress
 	if err := json.Unmarshal([]byte(f.Metadata()[stateKey]), &p); err != nil {
 		return fmt.Errorf("%s: %w: its counters are unreadable: %v", path, checkpoint.ErrCorrupt, err)
+	}
+	if names := p.Args.changed(r.before); len(names) > 0 {
+		return fmt.Errorf("%w: args.yaml is not what the run was trained with: %s differ from %s; restore them, or start a new run", ErrRun, strings.Join(names, ", "), path)
 	}
 	if p.Data != r.source.Digest {
 		return fmt.Errorf("%w: the data set %s is not the one that the run began with; restore it, or start a new run", ErrRun, r.Config.Data)

@@ -18,8 +18,19 @@ type (
 	setter func(p *graph.Param, src []float32) error
 )
 
-// exportTensors describes parameters as checkpoint tensors under prefix; the values are fetched while the file is written.
-func exportTensors(prefix string, params []*graph.Param, get getter) []checkpoint.Tensor {
+// exportTensors describes parameters as checkpoint tensors under prefix; the values are fetched while the file is written. A value that is not
+// finite gives an error that wraps ErrDiverged: an update can spoil the weights after a step whose loss was still good, and such weights must
+// not replace sound ones.
+func exportTensors(prefix string, params []*graph.Param, read getter) []checkpoint.Tensor {
+	get := func(p *graph.Param, dst []float32) error {
+		if err := read(p, dst); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(dst, func(v float32) bool { return !finite(v) }); i >= 0 {
+			return fmt.Errorf("%w: element %d of %s is %v; try a lower --lr, --clip-grad 1, or a warm-up", ErrDiverged, i, p.Name, dst[i])
+		}
+		return nil
+	}
 	tensors := make([]checkpoint.Tensor, 0, len(params))
 	var buf []float32
 	for _, p := range params {

@@ -156,6 +156,9 @@ func (p *Printer) finished(e train.Finished) {
 		p.line("No epoch was asked for: the initial weights are in %s", e.Dir)
 		return
 	}
+	if e.Already {
+		p.line("The run is complete: there is nothing left to train. --epochs %d, for example, trains it for longer.", 2*e.Epochs)
+	}
 	if e.Early {
 		p.line("Stopped early: the accuracy has not improved since epoch %d.", e.BestEpoch)
 	}
