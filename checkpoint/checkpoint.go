@@ -1,6 +1,6 @@
-// Package checkpoint keeps named tensors on disk: it reads and writes safetensors files, guards every tensor with a
-// digest, and replaces files atomically, so that a process that is killed while it saves leaves the old file or the new
-// one and never half of either.
+// Package checkpoint keeps named tensors on disk: it reads safetensors and PyTorch files, writes safetensors, guards every
+// tensor with a digest, and replaces files atomically, so that a process that is killed while it saves leaves the old
+// file or the new one and never half of either.
 //
 // The package knows names, shapes and numbers, not models. Tensors are row-major and little-endian; the layout of
 // filters on disk is PyTorch's (O, I, H, W), and [Permute] converts it.
@@ -38,9 +38,11 @@ type Info struct {
 	Name  string
 	DType DType
 	Shape []int // empty for a scalar; the caller must not change it
-	Size  int64 // bytes in the file
+	Size  int64 // bytes of all elements
 
-	offset int64 // of the first byte, from the start of the file
+	offset  int64    // of the first element, from the start of the file
+	storage *storage // of PyTorch's files, else nil
+	view    *view    // where the elements are not row-major without gaps, else nil
 }
 
 // Elems returns the number of elements.

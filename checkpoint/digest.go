@@ -75,9 +75,18 @@ func (f *File) TensorDigest(name string) (string, error) {
 	return digestString(h), nil
 }
 
-// Verify reads the whole file and compares every tensor and the metadata with the digests stored in it. It returns nil,
-// an error that wraps ErrCorrupt and names the first tensor that differs, or one that wraps ErrNoDigests.
+// Verify reads the whole file and compares every tensor and the metadata with the digests stored in it, or, in a zip
+// archive of PyTorch, every tensor with its checksum. It returns nil, an error that wraps ErrCorrupt and names the first
+// tensor that differs, or one that wraps ErrNoDigests.
 func (f *File) Verify() error {
+	if f.checksums {
+		for _, t := range f.tensors {
+			if err := f.verifyStorage(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	want, err := f.Digests()
 	if err != nil {
 		return err

@@ -1,13 +1,13 @@
 package checkpoint
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 )
 
 // File is an opened checkpoint. Its header is in memory, its tensors are not. All methods may be called from several
@@ -20,11 +20,20 @@ type File struct {
 	tensors  []Info         // in file order
 	index    map[string]int // name to position in tensors
 	metadata map[string]string
+
+	checksums bool // the container has one for every tensor
 }
 
 // Open opens the checkpoint at path, whose format is recognised by content, and reads and checks its header. A damaged
-// header or a file of the wrong length gives an error that wraps ErrCorrupt, a file of another format ErrFormat.
-func Open(path string) (*File, error) {
+// header or a file of the wrong length gives an error that wraps ErrCorrupt, a file of another format, or with contents
+// that are not read, ErrFormat.
+//
+// Of a PyTorch file that holds more than one dictionary of tensors, it takes the model's: see [MetaKey].
+func Open(path string) (*File, error) { return OpenKey(path, "") }
+
+// OpenKey is Open for the dictionary under key in a PyTorch file, such as "state_dict"; slashes separate the keys of
+// nested dictionaries. A key that is not there gives an error that wraps ErrNoTensor. An empty key leaves the choice to Open.
+func OpenKey(path, key string) (*File, error) {
 	osFile, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the checkpoint: %w", err)
@@ -36,9 +45,9 @@ func Open(path string) (*File, error) {
 	}
 	if !st.Mode().IsRegular() {
 		osFile.Close()
-		return nil, fmt.Errorf("%s: want a checkpoint file, got a %s; name a .safetensors file: %w", path, fileKind(st.Mode()), ErrFormat)
+		return nil, fmt.Errorf("%s: want a checkpoint file, got a %s; name a .safetensors or .pth file: %w", path, fileKind(st.Mode()), ErrFormat)
 	}
-	f, err := New(osFile, st.Size(), path)
+	f, err := newFile(osFile, st.Size(), path, key)
 	if err != nil {
 		osFile.Close()
 		return nil, err
@@ -55,46 +64,34 @@ func fileKind(m os.FileMode) string {
 }
 
 // New opens a checkpoint of size bytes that r holds. The path is used in messages only.
-func New(r io.ReaderAt, size int64, path string) (*File, error) {
-	if err := foreignFormat(r, path); err != nil {
-		return nil, err
-	}
+func New(r io.ReaderAt, size int64, path string) (*File, error) { return newFile(r, size, path, "") }
+
+func newFile(r io.ReaderAt, size int64, path, key string) (*File, error) {
 	f := &File{path: path, r: r, size: size}
-	if err := f.readSafetensors(); err != nil {
-		return nil, err
+	read, err := recognise(r)
+	if err == nil {
+		err = read(f, key)
+	}
+	if err != nil {
+		return nil, f.explain(err)
 	}
 	f.index = make(map[string]int, len(f.tensors))
 	for i, t := range f.tensors {
+		if _, ok := f.index[t.Name]; ok {
+			return nil, corruptf(path, "want one tensor %q, got two", t.Name)
+		}
 		f.index[t.Name] = i
 	}
 	return f, nil
 }
 
-// foreignFormat names the formats that users have at hand, because "corrupt" would be the wrong thing to say of them.
-func foreignFormat(r io.ReaderAt, path string) error {
-	var magic [8]byte
-	n, err := r.ReadAt(magic[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: reading the checkpoint: %w", path, err)
+// explain adds the path to an error of reading a header. What is neither a refusal nor a failure of the disk means damage.
+func (f *File) explain(err error) error {
+	var disk *readError
+	if errors.As(err, &disk) || errors.Is(err, ErrFormat) || errors.Is(err, ErrNoTensor) {
+		return fmt.Errorf("%s: %w", f.path, err)
 	}
-	known := []struct{ prefix, format string }{
-		{"PK\x03\x04", "a zip archive (PyTorch .pt or .pth?)"},
-		{"\x80\x02", "a Python pickle (PyTorch .pth or .th?)"},
-		{"\x80\x04", "a Python pickle"},
-		{"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras?)"},
-		{"\x93NUMPY", "a NumPy array"},
-		{"GGUF", "a GGUF file"},
-		{"\x1f\x8b", "a gzip file"},
-	}
-	for _, k := range known {
-		// A safetensors file starts with the length of its header, so its third to eighth byte being zero or small
-		// excludes all prefixes but the two-byte ones; those need the length's upper bytes to be impossible.
-		if !strings.HasPrefix(string(magic[:n]), k.prefix) || n == 8 && le.Uint64(magic[:]) <= maxHeader {
-			continue
-		}
-		return fmt.Errorf("%s: want a safetensors file, got %s; convert it with Python's safetensors package: %w", path, k.format, ErrFormat)
-	}
-	return nil
+	return corruptf(f.path, "%v", err)
 }
 
 // Path returns the name under which the file was opened.
@@ -145,6 +142,12 @@ func (f *File) Float32s(name string, dst []float32) error {
 	if err := f.fits(t, len(dst)); err != nil {
 		return err
 	}
+	if t.view != nil {
+		if err := f.verifyStorage(t); err != nil {
+			return err
+		}
+		return f.scatter(t, func(i int64, elem []byte) { t.DType.float32s(dst[i:i+1], elem) })
+	}
 	return f.stream(t, func(b []byte) error {
 		n := len(b) / t.DType.Size()
 		t.DType.float32s(dst[:n], b)
@@ -173,13 +176,37 @@ func (f *File) Int64s(name string, dst []int64) error {
 	})
 }
 
-// Raw returns a reader of the tensor's bytes as they are stored.
+// Raw returns a reader of the tensor's elements as they are stored, row-major and little-endian. Tensors of a PyTorch file
+// that lie otherwise are read into memory for it.
 func (f *File) Raw(name string) (io.Reader, error) {
 	t, err := f.Info(name)
 	if err != nil {
 		return nil, err
 	}
-	return io.NewSectionReader(f.r, t.offset, t.Size), nil
+	if err := f.verifyStorage(t); err != nil {
+		return nil, err
+	}
+	if t.view == nil && (t.storage == nil || !t.storage.bigEndian) {
+		return io.NewSectionReader(f.r, t.offset, t.Size), nil
+	}
+	b, err := f.gather(t)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.NewReader(b), nil
+}
+
+// verifyStorage compares the checksum that the file has for a tensor's bytes, once.
+func (f *File) verifyStorage(t Info) error {
+	err := t.storage.verify(f.r)
+	var disk *readError
+	if err == nil {
+		return nil
+	}
+	if errors.As(err, &disk) {
+		return fmt.Errorf("%s: tensor %q: %w", f.path, t.Name, err)
+	}
+	return corruptf(f.path, "tensor %q, record data/%s: %v", t.Name, t.storage.key, err)
 }
 
 func (f *File) fits(t Info, n int) error {
@@ -193,17 +220,28 @@ func (f *File) fits(t Info, n int) error {
 // the system call vanishes, small enough to stay in a core's second-level cache.
 const chunkBytes = 256 << 10
 
-// stream calls fn with the tensor's bytes in order, in whole elements. The slice is reused.
+// stream calls fn with the tensor's bytes, row-major and little-endian, in whole elements. The slice is reused.
 func (f *File) stream(t Info, fn func(b []byte) error) error {
+	if err := f.verifyStorage(t); err != nil {
+		return err
+	}
+	if t.view != nil {
+		b, err := f.gather(t)
+		if err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(b, chunkBytes) {
+			if err := fn(chunk); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	buf := make([]byte, min(chunkBytes, t.Size))
 	for done := int64(0); done < t.Size; done += int64(len(buf)) {
 		buf = buf[:min(int64(len(buf)), t.Size-done)]
-		// A ReaderAt may report the end together with the last bytes.
-		if n, err := f.r.ReadAt(buf, t.offset+done); n < len(buf) {
-			if errors.Is(err, io.EOF) { // the length was checked on opening, so the file has shrunk since
-				return corruptf(f.path, "tensor %q: want bytes %d to %d, got the end of the file", t.Name, t.offset, t.offset+t.Size)
-			}
-			return fmt.Errorf("%s: reading tensor %q: %w", f.path, t.Name, err)
+		if err := f.readFull(t, buf, t.offset+done); err != nil {
+			return err
 		}
 		if err := fn(buf); err != nil {
 			return err

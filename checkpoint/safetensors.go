@@ -27,10 +27,10 @@ const maxHeader = 100_000_000
 const metadataKey = "__metadata__"
 
 // readSafetensors reads the header and fills f.tensors and f.metadata. Memory is bounded by the file's real size: the
-// length is compared with it before anything is allocated.
+// length is compared with it before anything is allocated. Errors are those that File.explain expects.
 func (f *File) readSafetensors() error {
 	if f.size < 8 {
-		return corruptf(f.path, "want the 8-byte length of a header, got a file of %d bytes", f.size)
+		return fmt.Errorf("want the 8-byte length of a header, got a file of %d bytes", f.size)
 	}
 	var length [8]byte
 	if err := f.readHeaderBytes(length[:], 0); err != nil {
@@ -38,28 +38,25 @@ func (f *File) readSafetensors() error {
 	}
 	n := le.Uint64(length[:])
 	if n > maxHeader {
-		return corruptf(f.path, "want a header of at most %d bytes, got a length of %d: this is no safetensors file or its start is damaged", maxHeader, n)
+		return fmt.Errorf("want a header of at most %d bytes, got a length of %d: this is no safetensors file or its start is damaged", maxHeader, n)
 	}
 	if int64(n) > f.size-8 {
-		return corruptf(f.path, "want a header of %d bytes, got a file of %d: it is truncated", n, f.size)
+		return fmt.Errorf("want a header of %d bytes, got a file of %d: it is truncated", n, f.size)
 	}
 	header := make([]byte, n)
 	if err := f.readHeaderBytes(header, 8); err != nil {
 		return err
 	}
 	if !utf8.Valid(header) { // encoding/json would replace the bad bytes and go on
-		return corruptf(f.path, "want a header in UTF-8, got other bytes")
+		return fmt.Errorf("want a header in UTF-8, got other bytes")
 	}
 	if n == 0 || header[0] != '{' {
-		return corruptf(f.path, "want a header that starts with {, got %.8q", header)
+		return fmt.Errorf("want a header that starts with {, got %.8q", header)
 	}
 	p := headerParser{dec: json.NewDecoder(bytes.NewReader(header))}
 	p.dec.UseNumber()
 	if err := p.parse(); err != nil {
-		if errors.Is(err, ErrFormat) {
-			return fmt.Errorf("%s: %w", f.path, err)
-		}
-		return corruptf(f.path, "header: %v", err)
+		return fmt.Errorf("header: %w", err)
 	}
 	f.tensors, f.metadata = p.tensors, p.metadata
 	return f.placeTensors(8 + int64(n))
@@ -68,9 +65,9 @@ func (f *File) readSafetensors() error {
 func (f *File) readHeaderBytes(b []byte, off int64) error {
 	if n, err := f.r.ReadAt(b, off); n < len(b) {
 		if errors.Is(err, io.EOF) {
-			return corruptf(f.path, "header: want %d bytes at %d, got %d", len(b), off, n)
+			return fmt.Errorf("header: want %d bytes at %d, got %d", len(b), off, n)
 		}
-		return fmt.Errorf("%s: reading the header: %w", f.path, err)
+		return &readError{err}
 	}
 	return nil
 }
@@ -89,18 +86,18 @@ func (f *File) placeTensors(dataStart int64) error {
 			if t.offset < end {
 				what = "an overlap"
 			}
-			return corruptf(f.path, "tensor %q: want its data at offset %d, got %d: there is %s in the data", t.Name, end, t.offset, what)
+			return fmt.Errorf("tensor %q: want its data at offset %d, got %d: there is %s in the data", t.Name, end, t.offset, what)
 		}
 		if t.Size > math.MaxInt64-dataStart-end {
-			return corruptf(f.path, "tensor %q: its end overflows", t.Name)
+			return fmt.Errorf("tensor %q: its end overflows", t.Name)
 		}
 		end += t.Size
 		t.offset += dataStart
 	}
 	if want := dataStart + end; want > f.size {
-		return corruptf(f.path, "want %d bytes, got %d: the file is truncated", want, f.size)
+		return fmt.Errorf("want %d bytes, got %d: the file is truncated", want, f.size)
 	} else if want < f.size {
-		return corruptf(f.path, "want %d bytes, got %d: there are bytes after the last tensor", want, f.size)
+		return fmt.Errorf("want %d bytes, got %d: there are bytes after the last tensor", want, f.size)
 	}
 	return nil
 }

@@ -56,8 +56,8 @@ var badFiles = []struct {
 	{"sum overflows", raw(`{"a":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}}`), ErrCorrupt, "overflows"},
 	{"data cut", raw(`{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`, 1, 2), ErrCorrupt, "truncated"},
 	{"data left over", raw(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1, 2), ErrCorrupt, "after the last tensor"},
-	{"zip", []byte("PK\x03\x04\x00\x00\x08\x08\x00\x00"), ErrFormat, "zip"},
-	{"pickle", []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9"), ErrFormat, "pickle"},
+	{"NumPy", []byte("\x93NUMPY\x01\x00\x76\x00"), ErrFormat, "NumPy"},
+	{"gzip", []byte("\x1f\x8b\x08\x00\x7a\x65\x20\x67\x00\x03"), ErrFormat, "gzip"},
 }
 
 func TestOpenRefusesDamage(t *testing.T) {

@@ -72,27 +72,3 @@ func TestRealFiles(t *testing.T) {
 		})
 	}
 }
-
-// Every file of PyTorch is refused with a reason, none is misread.
-func TestForeignFiles(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(sharedData(t), "*", "*.[pt][tha]*"))
-	if err != nil || len(files) < 50 {
-		t.Fatalf("got %d files, %v, want the PyTorch files", len(files), err)
-	}
-	formats := 0
-	for _, path := range files {
-		f, err := Open(path)
-		if err == nil {
-			f.Close()
-			t.Errorf("%s: opened, want an error", path)
-		}
-		if errors.Is(err, ErrFormat) {
-			formats++
-		} else if !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s: got %v, want ErrFormat or ErrCorrupt", path, err)
-		}
-	}
-	if formats < 50 {
-		t.Errorf("%d of %d files were recognised as PyTorch's, want at least 50", formats, len(files))
-	}
-}
