@@ -36,10 +36,10 @@ lint:
 check-imports:
 	$(GO) test -count=1 -v .
 
-## cross: compile for the platforms that are not this one
+## cross: compile for other platforms
 .PHONY: cross
 cross:
-	@set -e; for platform in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+	@set -e; for platform in linux/arm64 darwin/arm64 windows/amd64; do \
 		echo "$(GO) build for $$platform"; \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build ./...; done
 
