@@ -41,10 +41,11 @@ var layers = []layer{
 	{"graph", []string{"device", "philox"}, "a graph is compiled for any device: only cmd/cnnctl names a concrete one"},
 	{"zoo", []string{"graph"}, "a model is a table of layers"},
 	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "graph", "zoo"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
+	{"bench", []string{"philox", "data/loader", "device", "graph", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "report/tensorboard", "train"}, "report draws what a run has left"},
-	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "cpu", "gpu", "graph", "zoo", "train", "report/tensorboard", "report/terminal", "report"},
+	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "cpu", "gpu", "graph", "zoo", "train", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
 

@@ -77,6 +77,9 @@ func Defaults(info zoo.Info) Config {
 // Optimizers lists the names that Config.Opt takes.
 var Optimizers = []string{"sgd", "nesterov", "adamw", "rmsprop"}
 
+// maxWorkers bounds Config.Workers: beyond it, goroutines only wait for each other.
+const maxWorkers = 1024
+
 // Check reports every setting that is out of range, all at once. Errors wrap ErrConfig.
 func (c Config) Check() error {
 	var errs []error
@@ -111,7 +114,7 @@ func (c Config) Check() error {
 	share("mixup-switch-prob", c.MixSwitch)
 	want(c.SkipCorrupt >= 0, "skip-corrupt", c.SkipCorrupt, "at least 0")
 	want(c.MaxPixels > 0, "max-pixels", c.MaxPixels, "a positive number")
-	want(c.Workers >= 0, "workers", c.Workers, "at least 0")
+	want(c.Workers >= 0 && c.Workers <= maxWorkers, "workers", c.Workers, fmt.Sprintf("0 to %d", maxWorkers))
 	want(c.SaveEvery >= 0, "save-every", c.SaveEvery, "at least 0")
 	want(c.Project != "", "project", `""`, "a folder")
 	if err := c.schedule(1).check(); err != nil {

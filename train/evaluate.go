@@ -47,6 +47,9 @@ func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, ba
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("%w: there is no sample to evaluate", data.ErrFormat)
 	}
+	if batch < 1 {
+		return nil, fmt.Errorf("%w: --batch-size %d, wanted at least 1", ErrConfig, batch)
+	}
 	batch = min(batch, set.Len())
 	inf, err := graph.CompileInference(w.Graph(), w, batch)
 	if err != nil {

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
-	"github.com/cnnctl/cnnctl/data/synth"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
@@ -47,7 +44,7 @@ type Run struct {
 // graph.ErrShape or device.ErrUnsupported, or an *device.OutOfMemoryError, before anything has been written.
 func Start(ctx context.Context, c Config, dev device.Device, observers ...Observer) (*Run, error) {
 	r := &Run{Config: c, observers: observers}
-	if err := r.prepare(ctx, dev); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(err, r.closeSource())
 	}
 	if err := r.compile(dev); err != nil {
@@ -85,7 +82,7 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 		return fail(err)
 	}
 	r.Config, r.before = c, before
-	if err := r.prepare(ctx, dev); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return fail(err)
 	}
 	if err := r.compile(dev); err != nil {
@@ -107,61 +104,15 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 }
 
 // prepare opens the data and builds the network: everything that needs no memory on the device.
-func (r *Run) prepare(ctx context.Context, dev device.Device) error {
-	c := &r.Config
-	info, err := zoo.Lookup(c.Model)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	if err := c.Check(); err != nil {
-		return err
-	}
-	if r.source, err = OpenData(c, info); err != nil {
-		return err
-	}
-	c.Data = absolute(c.Data)
-	st, err := inspectData(ctx, r.source)
+func (r *Run) prepare(ctx context.Context) error {
+	feed, err := OpenFeed(ctx, &r.Config)
 	if err != nil {
 		return err
 	}
-	classes := r.source.Train.Classes()
-	in, err := chooseInput(*c, info, st)
-	if err != nil {
-		return err
-	}
-	c.ImageSize = in.H
-	aug := augmentation(c, in, st)
-	pre, err := aug.Preprocess()
-	if err != nil {
-		return err
-	}
-	r.Spec = Spec{Model: c.Model, Input: [3]int{in.H, in.W, in.C}, Classes: classes, Preprocess: pre}
-	if r.graph, err = r.Spec.Graph(c.zooOptions()); err != nil {
-		return err
-	}
-	if r.pipe, err = augment.Train(aug); err != nil {
-		return err
-	}
-	c.Batch = min(c.Batch, r.source.Train.Len())
-	r.batches, err = loader.New(r.source.Train, r.pipe, loader.Config{Batch: c.Batch, Workers: c.Workers, Seed: c.Seed, Shuffle: true, DropLast: true,
-		Mix: loader.Mix{MixUp: c.MixUp, CutMix: c.CutMix, Prob: c.MixProb, Switch: c.MixSwitch}})
-	if err != nil {
-		return err
-	}
-	r.sched = c.schedule(r.batches.Batches())
-	return nil
-}
-
-// absolute makes the path of a data set independent of the working directory, from which a run may be continued or evaluated later. The name of an
-// embedded set stays as it is.
-func absolute(data string) string {
-	if slices.Contains(synth.Names(), data) {
-		return data
-	}
-	if abs, err := filepath.Abs(data); err == nil {
-		return abs
-	}
-	return data
+	r.source, r.Spec, r.pipe, r.batches = feed.Source, feed.Spec, feed.Pipe, feed.Batches
+	r.sched = r.Config.schedule(r.batches.Batches())
+	r.graph, err = r.Spec.Graph(r.Config.zooOptions())
+	return err
 }
 
 func (c Config) zooOptions() zoo.Options {

@@ -80,6 +80,9 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"weights": m.Path, "data": c.Data, "samples": got.Samples,
 					"loss": got.Loss, "top1": got.Top1, "top5": got.Top5, "confusion": got.Confusion, "dir": dir.Path})
 			}
+			if n := len(src.Skipped()); n > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "cnnctl: warning: %d corrupt samples were skipped, and others of their classes evaluated in their place\n", n)
+			}
 			return printMetrics(cmd, m, c.Data, src.Val, got, dir.Path)
 		},
 	}

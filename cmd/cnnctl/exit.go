@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -55,9 +56,6 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// errReported marks a failure that has been printed already.
-var errReported = errors.New("reported")
-
 // exitCode maps an error to the exit code.
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
@@ -79,13 +77,15 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDiverged
 	case errors.As(err, &memory), is(device.ErrUnsupported, errNoDevice):
 		return exitDevice
-	case is(data.ErrCorrupt, data.ErrFormat, augment.ErrSize):
+	case is(data.ErrCorrupt, data.ErrFormat, augment.ErrSize, errNoImage):
 		return exitData
-	case is(train.ErrRun, train.ErrWeights, checkpoint.ErrCorrupt):
+	case is(train.ErrRun, train.ErrWeights, checkpoint.ErrCorrupt, checkpoint.ErrFormat, checkpoint.ErrNoTensor, checkpoint.ErrNoDigests):
 		return exitRun
 	case is(checkpoint.ErrDiskFull, checkpoint.ErrReadOnly):
 		return exitIO
 	case errors.As(err, &usage), is(train.ErrConfig, loader.ErrConfig, augment.ErrConfig, data.ErrOption, graph.ErrShape):
+		return exitUsage
+	case is(device.ErrGeometry) && !is(device.ErrOperand): // sizes beyond what a device can address
 		return exitUsage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrNotExist, fs.ErrPermission):
 		return exitIO
@@ -94,6 +94,14 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	}
 	return exitInternal
+}
+
+// message says in one line what has ended the process.
+func message(ctx context.Context, err error) string {
+	if err == context.Canceled { // and nothing else went wrong
+		return fmt.Sprintf("%v; there was nothing to save", context.Cause(ctx))
+	}
+	return oneLine(err)
 }
 
 // oneLine joins the lines of an error.

@@ -108,6 +108,10 @@ func (p *pair) String() string {
 func (p *pair) Type() string { return "min,max" }
 
 func (p *pair) Set(s string) error {
+	if s == "" { // what String makes of the zero pair, which asks for the usual values
+		*p = pair{}
+		return nil
+	}
 	a, b, ok := strings.Cut(s, ",")
 	lo, err1 := strconv.ParseFloat(a, 64)
 	hi, err2 := strconv.ParseFloat(b, 64)

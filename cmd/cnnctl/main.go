@@ -3,10 +3,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -31,9 +31,7 @@ func run() (code int) {
 	if err == nil {
 		return exitDone
 	}
-	if !errors.Is(err, errReported) {
-		fmt.Fprintf(os.Stderr, "cnnctl: %v\n", oneLine(err))
-	}
+	fmt.Fprintf(os.Stderr, "cnnctl: %s\n", message(ctx, err))
 	return exitCode(ctx, err)
 }
 
@@ -45,6 +43,7 @@ func rootCommand() *cobra.Command {
 
   cnnctl train lenet5          trains on the embedded digits: no data set, no flags, about a minute
   cnnctl train --help          shows what can be set`,
+		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -54,9 +53,23 @@ func rootCommand() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(trainCommand(), evalCommand(), predictCommand(), summaryCommand(), modelsCommand(), devicesCommand(),
-		inspectCommand(), dataCommand(), exitCodesTopic())
+		inspectCommand(), dataCommand(), benchCommand(), exitCodesTopic())
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Args = helpTopic
+		}
+	}
 	wrapArgs(root)
 	return root
+}
+
+// helpTopic fails where cobra's own help command prints that there is no such topic and succeeds.
+func helpTopic(cmd *cobra.Command, args []string) error {
+	if found, rest, err := cmd.Root().Find(args); err != nil || len(rest) > 0 && found.Runnable() {
+		return fmt.Errorf("unknown help topic %q", strings.Join(args, " "))
+	}
+	return nil
 }
 
 // wrapArgs makes wrong arguments of every command usage errors that name the remedy.

@@ -11,6 +11,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// errNoImage marks an image that is not there.
+var errNoImage = errors.New("no such image")
+
 func predictCommand() *cobra.Command {
 	var (
 		run, weights, device string
@@ -53,6 +56,9 @@ func predictCommand() *cobra.Command {
 					return err
 				}
 				b, err := os.ReadFile(name)
+				if errors.Is(err, os.ErrNotExist) {
+					return fmt.Errorf("%w: %w", errNoImage, err)
+				}
 				if err != nil {
 					return err
 				}

@@ -12,7 +12,7 @@ import (
 // stopSignal is why a context was cancelled.
 type stopSignal struct{ sig os.Signal }
 
-func (s stopSignal) Error() string { return "stopped by " + s.sig.String() }
+func (s stopSignal) Error() string { return "stopped by a signal: " + s.sig.String() }
 
 // withSignals returns a context that the first SIGINT or SIGTERM cancels; a second one ends the process at once.
 func withSignals(parent context.Context) (ctx context.Context, stop func()) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -27,6 +28,9 @@ Nothing is allocated. One multiply-add counts as two FLOPs.`,
 			info, err := zoo.Lookup(args[0])
 			if err != nil {
 				return usageError{err}
+			}
+			if classes < 0 || size < 0 || channels < 0 || batch < 0 {
+				return usageError{errors.New("--classes, --image-size, --channels and --batch-size, wanted positive values, or 0 for the usual one")}
 			}
 			in := info.Input
 			if size > 0 {

@@ -50,7 +50,7 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 	flags.BoolVar(&out.json, "json", false, "print events as lines of JSON on standard output")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		observers, printer := observe(out)
+		to := listen(out)
 		var c train.Config
 		var err error
 		switch {
@@ -77,15 +77,15 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 		defer dev.Close()
 		var run *train.Run
 		if resume != "" {
-			run, err = train.Resume(ctx, resume, c, dev, observers...)
+			run, err = train.Resume(ctx, resume, c, dev, to.observers...)
 		} else {
-			run, err = train.Start(ctx, c, dev, observers...)
+			run, err = train.Start(ctx, c, dev, to.observers...)
 		}
 		if err != nil {
 			return err
 		}
 		defer run.Close()
-		return finishRun(ctx, run, printer)
+		return errors.Join(finishRun(ctx, run, to.printer), to.events.err)
 	}
 	return cmd
 }
@@ -128,26 +128,40 @@ func finishRun(ctx context.Context, run *train.Run, printer *terminal.Printer) e
 	return errors.Join(pictures.Final(ctx), pictures.Close())
 }
 
-// observe returns who listens to a run; the printer is nil if nothing is printed.
-func observe(out output) ([]train.Observer, *terminal.Printer) {
-	var observers []train.Observer
-	var printer *terminal.Printer
-	if !out.quiet {
-		printer = terminal.New(os.Stderr)
-		observers = append(observers, printer.Observe)
-	}
-	if out.json {
-		observers = append(observers, jsonObserver(os.Stdout))
-	}
-	return observers, printer
+// listeners are those who are told what a run does.
+type listeners struct {
+	observers []train.Observer
+	printer   *terminal.Printer // nil if nothing is printed
+	events    eventWriter
 }
 
-func jsonObserver(w io.Writer) train.Observer {
-	return func(e train.Event) {
-		if b, err := train.AppendJSON(nil, e, time.Now()); err == nil {
-			w.Write(b)
-		} else {
-			fmt.Fprintf(os.Stderr, "cnnctl: %v\n", err)
-		}
+func listen(out output) *listeners {
+	l := &listeners{events: eventWriter{w: os.Stdout}}
+	if !out.quiet {
+		l.printer = terminal.New(os.Stderr)
+		l.observers = append(l.observers, l.printer.Observe)
+	}
+	if out.json {
+		l.observers = append(l.observers, l.events.observe)
+	}
+	return l
+}
+
+// eventWriter writes events as lines of JSON. After the first failure it writes no more: half a line would spoil those that follow.
+type eventWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (e *eventWriter) observe(event train.Event) {
+	if e.err != nil {
+		return
+	}
+	b, err := train.AppendJSON(nil, event, time.Now())
+	if err == nil {
+		_, err = e.w.Write(b)
+	}
+	if err != nil {
+		e.err = fmt.Errorf("writing events: %w", err)
 	}
 }

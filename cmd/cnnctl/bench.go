@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cnnctl/cnnctl/bench"
+	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/report/terminal"
+	"github.com/cnnctl/cnnctl/train"
+	"github.com/cnnctl/cnnctl/zoo"
+	"github.com/spf13/cobra"
+)
+
+func benchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the speed of loading and training",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(benchDataCommand(), benchTrainCommand(), benchOpsCommand())
+	return cmd
+}
+
+func benchDataCommand() *cobra.Command {
+	c := train.Defaults(zoo.Info{})
+	model, length := "lenet5", 3*time.Second
+	cmd := &cobra.Command{
+		Use:   "data DATA",
+		Short: "Measure how fast images are read, decoded and augmented",
+		Long: `Draw batches as a training of MODEL would and throw them away. DATA is anything that train --data takes.
+
+Compare the figure with the images a second of bench train: the loader must be the faster one.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			info, err := zoo.Lookup(model)
+			if err != nil {
+				return usageError{err}
+			}
+			run := train.Defaults(info)
+			run.Data, run.ImageSize, run.Workers, run.SkipCorrupt = args[0], c.ImageSize, c.Workers, c.SkipCorrupt
+			if cmd.Flags().Changed("batch-size") {
+				run.Batch = c.Batch
+			}
+			feed, err := train.OpenFeed(cmd.Context(), &run)
+			if err != nil {
+				return err
+			}
+			defer feed.Source.Close()
+			r, err := bench.Data(cmd.Context(), feed.Batches, length)
+			if err != nil {
+				return err
+			}
+			cores := max(run.Workers, 1)
+			return printf(cmd.OutOrStdout(), "%v\n%d images in %.2fs: %.0f images/s, %.0f images/s for each of %d workers\n", feed.Batches, r.Images,
+				r.Elapsed.Seconds(), r.Rate(), r.Rate()/float64(cores), cores)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&model, "model", model, "model whose preprocessing is used")
+	f.IntVarP(&c.Batch, "batch-size", "b", 0, "samples per batch (default: the model's)")
+	f.IntVar(&c.ImageSize, "image-size", 0, "side of the input in pixels; 0: as train would")
+	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data")
+	f.IntVar(&c.SkipCorrupt, "skip-corrupt", 0, "corrupt images to tolerate")
+	f.DurationVar(&length, "time", length, "how long to measure")
+	return cmd
+}
+
+// benchFlags are the flags that bench train and bench ops share.
+type benchFlags struct {
+	batch, size, channels, classes int
+	opt, device                    string
+}
+
+func (b *benchFlags) define(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVarP(&b.batch, "batch-size", "b", 0, "samples per step (default: the model's)")
+	f.IntVar(&b.size, "image-size", 0, "side of the input in pixels (default: the published model's)")
+	f.IntVar(&b.channels, "channels", 0, "channels of the input (default: the published model's)")
+	f.IntVar(&b.classes, "classes", 0, "classes (default: the published model's)")
+	f.StringVar(&b.opt, "opt", "", "optimizer (default: the model's)")
+	f.StringVar(&b.device, "device", "auto", "auto, cpu, cuda or cuda:N")
+}
+
+// open builds the model and opens the device.
+func (b *benchFlags) open(model string) (*graph.Graph, device.Device, train.Config, error) {
+	info, err := zoo.Lookup(model)
+	if err != nil {
+		return nil, nil, train.Config{}, usageError{err}
+	}
+	c := train.Defaults(info)
+	in, classes := info.Input, info.Classes
+	for _, set := range []struct {
+		value int
+		to    *int
+	}{{b.batch, &c.Batch}, {b.size, &in.H}, {b.size, &in.W}, {b.channels, &in.C}, {b.classes, &classes}} {
+		if set.value != 0 {
+			*set.to = set.value
+		}
+	}
+	if b.opt != "" {
+		c.Opt = b.opt
+	}
+	if err := c.Check(); err != nil {
+		return nil, nil, c, err
+	}
+	g, err := zoo.Build(info.Name, in, classes, zoo.Options{})
+	if err != nil {
+		return nil, nil, c, usageError{err}
+	}
+	dev, err := openDevice(b.device)
+	return g, dev, c, err
+}
+
+func benchTrainCommand() *cobra.Command {
+	var b benchFlags
+	length := 5 * time.Second
+	cmd := &cobra.Command{
+		Use:   "train MODEL",
+		Short: "Measure the training step of a network",
+		Long:  `Measure the training step, optimizer included, on one random batch, beside the device's own matrix product in the same run.`,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, dev, c, err := b.open(args[0])
+			if err != nil {
+				return err
+			}
+			defer dev.Close()
+			r, err := bench.Step(cmd.Context(), g, dev, c, length)
+			if err != nil {
+				return err
+			}
+			t := r.Median().Seconds()
+			rate := float64(r.Cost.FLOPs) / t
+			return printf(cmd.OutOrStdout(), `%s, input %v, batch size %d, %s, on %s
+  %.1f images/s, %.4gs per step (median of %d)
+  %.1f GFLOP/s: %.0f%% of the %.1f GFLOP/s of a large matrix product
+`, args[0], g.Input().Out, r.Batch, c.Opt, dev.Name(), float64(r.Batch)/t, t, len(r.Times), rate/1e9, 100*rate/r.Ceiling.FLOPS, r.Ceiling.FLOPS/1e9)
+		},
+	}
+	b.define(cmd)
+	cmd.Flags().DurationVar(&length, "time", length, "how long to measure")
+	return cmd
+}
+
+func benchOpsCommand() *cobra.Command {
+	var b benchFlags
+	rounds := 5
+	cmd := &cobra.Command{
+		Use:   "ops MODEL",
+		Short: "Measure each call of a network's training step",
+		Long: `List every call of the training step with its time, its rate, and how near it comes to the least time that its arithmetic or its
+traffic allows (the roofline of a large matrix product and a large copy, measured in the same run).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, dev, c, err := b.open(args[0])
+			if err != nil {
+				return err
+			}
+			defer dev.Close()
+			if rounds < 1 {
+				return usageError{fmt.Errorf("--rounds %d, wanted at least 1", rounds)}
+			}
+			calls, ceiling, err := bench.Calls(g, dev, c, rounds)
+			if err != nil {
+				return err
+			}
+			return printCalls(cmd, calls, ceiling)
+		},
+	}
+	b.define(cmd)
+	cmd.Flags().IntVar(&rounds, "rounds", rounds, "runs of each call, of which the fastest counts")
+	return cmd
+}
+
+func printCalls(cmd *cobra.Command, calls []graph.CallTime, ceiling bench.Ceiling) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "layer\tpass\tcall\ttime\tshare\tGFLOP/s\tGB/s\tof roofline\t")
+	var total time.Duration
+	for _, k := range calls {
+		total += k.Time
+	}
+	var sum device.Cost
+	row := func(layer, pass, call string, k device.Cost, t time.Duration) {
+		s := t.Seconds()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f%%\t%.1f\t%.1f\t%.0f%%\t\n", layer, pass, call, t.Round(time.Microsecond/10), 100*s/total.Seconds(),
+			float64(k.FLOPs)/s/1e9, float64(k.Bytes)/s/1e9, 100*ceiling.Floor(k).Seconds()/s)
+	}
+	for _, k := range calls {
+		row(k.Layer, k.Pass, k.Call, k.Cost, k.Time)
+		sum = sum.Plus(k.Cost)
+	}
+	row("all", "", "", sum, total)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printf(cmd.OutOrStdout(), "\nroofline: %.1f GFLOP/s in a large matrix product, %s/s in a large copy\n", ceiling.FLOPS/1e9, terminal.Bytes(int64(ceiling.Bytes)))
+}
