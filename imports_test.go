@@ -41,7 +41,7 @@ var layers = []layer{
 	{"graph", []string{"device", "philox"}, "a graph is compiled for any device: only cmd/cnnctl names a concrete one"},
 	{"zoo", []string{"graph"}, "a model is a table of layers"},
 	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "graph", "zoo"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
-	{"bench", []string{"philox", "data/loader", "device", "graph", "train"}, "bench measures what others have built"},
+	{"bench", []string{"philox", "data/augment", "data/loader", "data/synth", "device", "graph", "zoo", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "report/tensorboard", "train"}, "report draws what a run has left"},
