@@ -29,14 +29,16 @@ func recognise(r io.ReaderAt) (container, error) {
 		return nil, &readError{err}
 	}
 	start := string(head[:n])
-	// A safetensors file starts with the length of its header, whose upper bytes are zero because of the limit: that
-	// excludes everything below but short prefixes, of which it is the better reading.
-	if n < 8 || le.Uint64(head[:8]) <= maxHeader {
-		return safetensors, nil
-	}
+	// A safetensors file starts with the length of its header, whose upper bytes are zero because of the limit, and a
+	// brace. That can look like the start of a zip archive but for the brace, and like that of a pickle.
+	maybeLength := n < 8 || le.Uint64(head[:8]) <= maxHeader
 	switch {
+	case maybeLength && n > 8 && head[8] == '{':
+		return safetensors, nil
 	case strings.HasPrefix(start, "PK\x03\x04"):
 		return (*File).readZip, nil
+	case maybeLength:
+		return safetensors, nil
 	case start[0] == opProto && start[1] <= maxProtocol:
 		return (*File).readLegacy, nil
 	case n == len(head) && start[tarMagic:] == "ustar":

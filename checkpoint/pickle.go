@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -94,7 +95,7 @@ func (u *unpickler) load() (any, error) {
 		if err == nil && op == opStop {
 			v, err := u.pop()
 			if err == nil && len(u.stack)+len(u.marks) > 0 {
-				err = fmt.Errorf("want one value at the end, got %d more", len(u.stack))
+				err = fmt.Errorf("want one value at the end, got %d and %d marks more", len(u.stack), len(u.marks))
 			}
 			return v, at.wrap(start, err)
 		}
@@ -126,9 +127,9 @@ func (u *unpickler) step(op byte) error {
 		return nil
 
 	case opNone:
-		return u.push(nil)
+		return u.push(nil, costNothing)
 	case opNewTrue, opNewFalse:
-		return u.push(op == opNewTrue)
+		return u.push(op == opNewTrue, costNothing)
 	case opBinInt:
 		v, err := u.in.uint(4)
 		return u.pushRead(int64(int32(v)), err)
@@ -146,14 +147,14 @@ func (u *unpickler) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		return u.push(math.Float64frombits(be.Uint64([]byte(b))))
+		return u.push(math.Float64frombits(be.Uint64([]byte(b))), costScalar)
 	case opShortBinString, opShortBinUnicode:
 		return u.readText(1)
 	case opBinString, opBinUnicode:
 		return u.readText(4)
 
 	case opEmptyTuple:
-		return u.push(&tuple{})
+		return u.push(&tuple{}, costTuple)
 	case opTuple1, opTuple2, opTuple3:
 		return u.makeTuple(int(op-opTuple1) + 1)
 	case opTuple:
@@ -163,9 +164,9 @@ func (u *unpickler) step(op byte) error {
 		}
 		return u.makeTuple(n)
 	case opEmptyList:
-		return u.push(&list{})
+		return u.push(&list{}, costList)
 	case opEmptyDict:
-		return u.push(&dict{})
+		return u.push(&dict{}, costDict)
 	case opAppend:
 		return u.appendItems(1)
 	case opAppends:
@@ -210,27 +211,39 @@ func (u *unpickler) spend(n int) error {
 	return nil
 }
 
-// What values cost, in bytes, with the slack of growing slices and maps. Strings are no longer than the file.
+// What values cost, in bytes, with the slack of slices and maps that grow. The contents of strings come on top, but are
+// no longer than the file.
 const (
-	costValue = 48 // on the stack, with its box
-	costItem  = 48 // in a tuple or list
-	costEntry = 160
-	costMemo  = 96
+	costNothing = 0  // nil and booleans, and what exists already
+	costScalar  = 24 // a number or string on the stack
+	costTuple   = 32
+	costList    = 32
+	costDict    = 96
+	costItem    = 48 // in a list
+	costEntry   = 160
+	costMemo    = 80
+	costCall    = 256
 )
 
-func (u *unpickler) push(v any) error {
-	if err := u.spend(costValue); err != nil {
+// push puts a value on the stack. Cost is that of the value.
+func (u *unpickler) push(v any, cost int) error {
+	if len(u.stack) == cap(u.stack) {
+		cost += 16 * len(u.stack) * 2
+		u.stack = slices.Grow(u.stack, len(u.stack)+16)
+	}
+	if err := u.spend(cost); err != nil {
 		return err
 	}
 	u.stack = append(u.stack, v)
 	return nil
 }
 
+// pushRead pushes a scalar unless reading it failed.
 func (u *unpickler) pushRead(v any, err error) error {
 	if err != nil {
 		return err
 	}
-	return u.push(v)
+	return u.push(v, costScalar)
 }
 
 // floor is the height below which the innermost mark hides the stack.
@@ -289,7 +302,7 @@ func (u *unpickler) readText(lengthBytes int) error {
 	if !utf8.ValidString(s) {
 		return errors.New("want text in UTF-8, got other bytes")
 	}
-	return u.push(s)
+	return u.push(s, costScalar)
 }
 
 // readLong reads a little-endian two's-complement integer: an int64 if it fits, its bytes otherwise.

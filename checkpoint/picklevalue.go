@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The values of a pickle are nil, bool, int64, float64, string, and these.
@@ -103,10 +104,10 @@ func (u *unpickler) makeTuple(n int) error {
 	if err != nil {
 		return err
 	}
-	if err := u.spend(costItem * n); err != nil {
+	if err := u.spend(16 * n); err != nil {
 		return err
 	}
-	return u.push(&tuple{append([]any(nil), items...)})
+	return u.push(&tuple{slices.Clone(items)}, costTuple)
 }
 
 func (u *unpickler) appendItems(n int) error {
@@ -191,7 +192,7 @@ func (u *unpickler) get(op byte) error {
 	if !ok {
 		return fmt.Errorf("want an object under number %d, got none", key)
 	}
-	return u.push(v)
+	return u.push(v, costNothing)
 }
 
 func (u *unpickler) global(op byte) error {
@@ -229,11 +230,18 @@ func (u *unpickler) reduce() error {
 	if !ok || !isTuple {
 		return fmt.Errorf("want a function and its arguments, got %s and %s", aKind(items[0]), aKind(items[1]))
 	}
-	if err := u.spend(costValue * (4 + 2*len(args.items))); err != nil {
+	v, err := f(args.items)
+	if err != nil {
 		return err
 	}
-	v, err := f(args.items)
-	return u.pushRead(v, err)
+	cost := costCall
+	switch v := v.(type) {
+	case *dict:
+		cost += costEntry * len(v.keys)
+	case *tensorValue:
+		cost += 16 * len(v.view.shape)
+	}
+	return u.push(v, cost)
 }
 
 // build sets attributes. A state dict has one, _metadata with the versions of its modules, which nothing here needs.
@@ -263,9 +271,9 @@ func (u *unpickler) persistentID() error {
 	if u.persistent == nil {
 		return errors.New("want no storages in this part of the file, got one")
 	}
-	if err := u.spend(2 * costEntry); err != nil {
+	s, err := u.persistent(id.items)
+	if err != nil {
 		return err
 	}
-	s, err := u.persistent(id.items)
-	return u.pushRead(s, err)
+	return u.push(s, costCall)
 }

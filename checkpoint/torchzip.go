@@ -25,12 +25,9 @@ const maxDirectory = 8 << 20
 
 // readZip reads the pickle and finds the storages in the archive.
 func (f *File) readZip(key string) error {
-	archive, err := zip.NewReader(&budgetReader{f.r, maxDirectory}, f.size)
+	archive, err := zip.NewReader(&directoryReader{f.r, maxDirectory}, f.size)
 	if err != nil {
-		if errors.Is(err, errDirectory) {
-			return err
-		}
-		return zipError(err)
+		return fmt.Errorf("want a whole zip archive: %w", err)
 	}
 	records := make(map[string]*zip.File, len(archive.File))
 	prefix, found := "", false
@@ -106,7 +103,7 @@ func (r *zipRecords) place(name string) (off, size int64, err error) {
 	}
 	size = int64(z.UncompressedSize64)
 	if off, err = z.DataOffset(); err != nil {
-		return 0, 0, fmt.Errorf("record %q: %w", z.Name, zipError(err))
+		return 0, 0, fmt.Errorf("record %q: %w", z.Name, err)
 	}
 	if off < 0 || off > r.f.size-size {
 		return 0, 0, fmt.Errorf("record %q: want its %d bytes within the file's %d, got them at %d", z.Name, size, r.f.size, off)
@@ -153,25 +150,23 @@ func (r *zipRecords) readByteOrder() error {
 	return nil
 }
 
-// zipError keeps failures of the disk apart from those of the archive.
-func zipError(err error) error {
-	if errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrAlgorithm) || errors.Is(err, zip.ErrInsecurePath) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("want a whole zip archive: %w", err)
-	}
-	return &readError{err}
-}
-
-var errDirectory = fmt.Errorf("want a table of contents of at most %d MiB, got more: %w", maxDirectory>>20, ErrFormat)
-
-// A budgetReader stops after a number of bytes.
-type budgetReader struct {
+// A directoryReader reads what archive/zip asks for: the table of contents and the records' own headers. It stops after
+// left bytes, and marks failures of the disk, which archive/zip hands through.
+type directoryReader struct {
 	r    io.ReaderAt
 	left int64
 }
 
-func (b *budgetReader) ReadAt(p []byte, off int64) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, errDirectory
+func (d *directoryReader) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, zip.ErrFormat
 	}
-	return b.r.ReadAt(p, off)
+	if d.left -= int64(len(p)); d.left < 0 {
+		return 0, fmt.Errorf("want a table of contents of at most %d MiB, got more: %w", maxDirectory>>20, ErrFormat)
+	}
+	n, err := d.r.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &readError{err}
+	}
+	return n, err
 }
