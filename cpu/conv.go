@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"gonum.org/v1/gonum/blas"
 )
@@ -17,6 +18,8 @@ func bindConvForward(b *binder, f device.ConvForward) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseForward(b, l, x, w, y, e)
+	case kernel.Available:
+		return gathers(b, gatherForward(f.Conv, x, w, y, e)...)
 	case l.pointwise():
 		return product{m: l.pixels, n: l.K, k: l.C, ta: blas.NoTrans, tb: blas.Trans, a: x, b: w, c: y, epilogue: e}.phases(b)
 	case l.depth < shallow:

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"gonum.org/v1/gonum/blas"
 )
@@ -12,6 +13,8 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardData(b, l, dy, w, dx, g.Accumulate)
+	case kernel.Available:
+		return scattered(b, g.Conv, dy, w, dx, g.Accumulate)
 	case l.pointwise():
 		return product{m: l.pixels, n: l.C, k: l.K, ta: blas.NoTrans, tb: blas.NoTrans, a: dy, b: w, c: dx, accumulate: g.Accumulate}.phases(b)
 	}

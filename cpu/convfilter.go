@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"gonum.org/v1/gonum/blas"
 )
@@ -12,6 +13,8 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardFilter(b, l, x, dy, dw, g.Accumulate)
+	case kernel.Available:
+		return filterGradient(b, g.Conv, x, dy, dw, g.Accumulate)
 	case l.pointwise():
 		return product{m: l.K, n: l.C, k: l.pixels, ta: blas.Trans, tb: blas.NoTrans, a: dy, b: x, c: dw, accumulate: g.Accumulate}.phases(b)
 	}

@@ -5,7 +5,8 @@
 // sums that several tasks share are combined in the order of the tasks: the results are the same bits for any number of
 // threads. Running a step allocates nothing.
 //
-// Matrix products go through gonum's blas32, so that a faster implementation registered with blas32.Use serves here too.
+// The arithmetic is that of package kernel, in C with vector instructions. Without cgo it is Go, and matrix products go through gonum's
+// blas32, so that a faster implementation registered with blas32.Use serves there.
 package cpu
 
 import (
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
@@ -39,7 +41,15 @@ func (d *Device) Name() string {
 	if d.crew.size == 1 {
 		s = ""
 	}
-	return fmt.Sprintf("cpu (%d thread%s, %s)", d.crew.size, s, blasName())
+	return fmt.Sprintf("cpu (%d thread%s, %s)", d.crew.size, s, engine())
+}
+
+// engine says what computes, for example "AVX-512 kernels".
+func engine() string {
+	if kernel.Available {
+		return kernel.Name() + " kernels"
+	}
+	return blasName()
 }
 
 var errClosed = errors.New("cpu: the device is closed, open another one")
@@ -56,11 +66,24 @@ func (d *Device) Alloc(bytes int64) (device.Mem, error) {
 		return device.Mem{}, fmt.Errorf("cpu: %w", &device.OutOfMemoryError{Device: d.Name(), Want: bytes, Free: free})
 	}
 	n := int((bytes + 3) / 4)
+	arena := allocate(n)
+	if arena == nil {
+		free, _ := available()
+		return device.Mem{}, fmt.Errorf("cpu: %w", &device.OutOfMemoryError{Device: d.Name(), Want: bytes, Free: free})
+	}
+	d.arenas = append(d.arenas, arena)
+	return device.Mem{Arena: int32(len(d.arenas)), Len: bytes}, nil
+}
+
+// allocate returns n zeroed words at a multiple of device.Align.
+func allocate(n int) []float32 {
+	if kernel.Available {
+		return kernel.Alloc(n)
+	}
 	raw := make([]float32, n+device.Align/4)
 	// Large Go objects lie on page boundaries, small ones anywhere; none of them moves.
 	skip := int(-uintptr(unsafe.Pointer(&raw[0]))%device.Align) / 4
-	d.arenas = append(d.arenas, raw[skip:skip+n:skip+n])
-	return device.Mem{Arena: int32(len(d.arenas)), Len: bytes}, nil
+	return raw[skip : skip+n : skip+n]
 }
 
 // floats returns the words of m, and whether m is memory of d.
@@ -118,6 +141,11 @@ func (d *Device) Close() error {
 	if !d.closed {
 		d.closed = true
 		d.crew.stop()
+		if kernel.Available {
+			for _, a := range d.arenas {
+				kernel.Free(a)
+			}
+		}
 		d.arenas = nil
 	}
 	return nil

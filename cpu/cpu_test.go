@@ -179,7 +179,7 @@ func TestMisuseIsAnError(t *testing.T) {
 }
 
 func TestName(t *testing.T) {
-	for threads, want := range map[int]string{1: "cpu (1 thread, gonum blas32)", 2: "cpu (2 threads, gonum blas32)"} {
+	for threads, want := range map[int]string{1: "cpu (1 thread, " + engine() + ")", 2: "cpu (2 threads, " + engine() + ")"} {
 		d := New(threads)
 		defer d.Close()
 		if got := d.Name(); got != want {

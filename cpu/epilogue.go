@@ -14,9 +14,14 @@ func (b *binder) epilogue(e device.Epilogue, rows, cols int) epilogue {
 	return epilogue{b.mem(e.Bias, cols), b.mem(e.Residual, rows*cols), e.Act, cols}
 }
 
+// nothing reports whether there is nothing to do.
+func (e epilogue) nothing() bool {
+	return e.bias == nil && e.residual == nil && e.act == device.Identity
+}
+
 // apply finishes the block of rows [r0, r1) and columns [c0, c1) of y, whose rows are e.cols elements long.
 func (e epilogue) apply(y []float32, r0, r1, c0, c1 int) {
-	if e.bias == nil && e.residual == nil && e.act == device.Identity {
+	if e.nothing() {
 		return
 	}
 	if e.bias != nil {

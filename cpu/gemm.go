@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"gonum.org/v1/gonum/blas"
 )
@@ -20,6 +21,9 @@ type product struct {
 
 func bindGemm(b *binder, g device.Gemm) []phase {
 	b.workspace(g.Workspace)
+	if kernel.Available {
+		return multiply(b, g)
+	}
 	p := product{
 		m: g.M, n: g.N, k: g.K, ta: trans(g.TransA), tb: trans(g.TransB),
 		a: b.mem(g.A, g.M*g.K), b: b.mem(g.B, g.K*g.N), c: b.mem(g.C, g.M*g.N),

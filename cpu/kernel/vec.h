@@ -1,0 +1,91 @@
+// One vector of floats, by the widest registers of the instruction set that the including file is compiled for. The rest of the kernels
+// are written in these names alone.
+//
+//	VL             floats in a vector
+//	MR, NV         rows and vectors of the register tile: MR·NV accumulators, NV vectors and a broadcast fit the register file
+//	vloadn         the first n floats, the rest zero; vstoren likewise touches no more than n
+//	vmin, vmax     the second operand where one of them is NaN
+//	vround, vpow2  the nearest integer; 2^n for an integer n in [-126, 127]
+//	vpositive      x where a > 0, else 0
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(ISA_AVX512)
+#include <immintrin.h>
+#define VL 16
+#define MR 12
+#define NV 2
+typedef __m512 vf;
+INLINE vf vload(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void vstore(float *p, vf a) { _mm512_storeu_ps(p, a); }
+INLINE vf vset(float x) { return _mm512_set1_ps(x); }
+INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
+INLINE vf vround(vf a) { return _mm512_roundscale_ps(a, 0); }
+INLINE vf vpow2(vf n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23)); }
+INLINE vf vpositive(vf a, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE __mmask16 vhead(int64_t n) { return (__mmask16)((1u << n) - 1); }
+INLINE vf vloadn(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(vhead(n), p); }
+INLINE void vstoren(float *p, vf a, int64_t n) { _mm512_mask_storeu_ps(p, vhead(n), a); }
+#elif defined(ISA_AVX2)
+#include <immintrin.h>
+#define VL 8
+#define MR 6
+#define NV 2
+typedef __m256 vf;
+INLINE vf vload(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void vstore(float *p, vf a) { _mm256_storeu_ps(p, a); }
+INLINE vf vset(float x) { return _mm256_set1_ps(x); }
+INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
+INLINE vf vround(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vf vpow2(vf n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)); }
+INLINE vf vpositive(vf a, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE __m256i vhead(int64_t n) {
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vf vloadn(const float *p, int64_t n) { return _mm256_maskload_ps(p, vhead(n)); }
+INLINE void vstoren(float *p, vf a, int64_t n) { _mm256_maskstore_ps(p, vhead(n), a); }
+#else // 16 bytes, which every 64-bit processor has: NEON, SSE2
+#define VL 4
+#define MR 6
+#if defined(__aarch64__)
+#define NV 4
+#else
+#define NV 2
+#endif
+typedef float vf __attribute__((vector_size(16)));
+typedef float vfu __attribute__((vector_size(16), aligned(4), may_alias));
+INLINE vf vload(const float *p) { return *(const vfu *)p; }
+INLINE void vstore(float *p, vf a) { *(vfu *)p = a; }
+INLINE vf vset(float x) { return (vf){x, x, x, x}; }
+INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+typedef int32_t vi __attribute__((vector_size(16)));
+INLINE vf vchoose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+INLINE vf vmin(vf a, vf b) { return vchoose(a < b, a, b); }
+INLINE vf vmax(vf a, vf b) { return vchoose(a > b, a, b); }
+INLINE vf vsqrt(vf a) {
+	for (int i = 0; i < VL; i++) a[i] = __builtin_sqrtf(a[i]);
+	return a;
+}
+INLINE vf vround(vf a) { // for |a| < 2^22: adding 1.5·2^23 leaves no bits for a fraction
+	const vf big = vset(12582912.0f);
+	return a + big - big;
+}
+INLINE vf vpow2(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
+INLINE vf vpositive(vf a, vf x) { return (vf)((a > vset(0)) & (vi)x); }
+INLINE vf vloadn(const float *p, int64_t n) {
+	vf a = {0};
+	memcpy(&a, p, 4 * (size_t)n);
+	return a;
+}
+INLINE void vstoren(float *p, vf a, int64_t n) { memcpy(p, &a, 4 * (size_t)n); }
+#endif
+
+#define NR (NV * VL)
