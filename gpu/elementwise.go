@@ -1,0 +1,72 @@
+//go:build cuda && cgo && linux
+
+package gpu
+
+import (
+	"math/bits"
+
+	"github.com/cnnctl/cnnctl/device"
+	"gorgonia.org/cu"
+)
+
+// elementwiseThreads is the block size of elementwise.cu.
+const elementwiseThreads = 256
+
+// elementwise launches the variant of a kernel that its operands allow: four elements a thread where they lie at multiples
+// of 16 bytes, else one.
+func (b *binder) elementwise(name string, n int, operands []cu.DevicePtr, rest ...any) {
+	args := make([]any, 0, len(operands)+1+len(rest))
+	for _, p := range operands {
+		args = append(args, p)
+	}
+	args = append(append(args, int64(n)), rest...)
+	if aligned(operands...) {
+		b.launch("elementwise", name+"_x4", b.stride(ceilDiv(int64(n), 4), elementwiseThreads), args...)
+	} else {
+		b.launch("elementwise", name, b.stride(int64(n), elementwiseThreads), args...)
+	}
+}
+
+func bindFill(b *binder, f device.Fill) {
+	b.elementwise("fill_f32", f.N, []cu.DevicePtr{b.mem(f.Y)}, f.Value)
+}
+
+func bindActForward(b *binder, f device.ActForward) {
+	b.elementwise("act_forward_f32", f.N, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X)}, int32(f.Act))
+}
+
+func bindActBackward(b *binder, g device.ActBackward) {
+	b.elementwise("act_backward_f32", g.N, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Y)}, int32(g.Act), flag(g.Accumulate))
+}
+
+func bindAdd(b *binder, a device.Add) {
+	b.elementwise("add_f32", a.N, []cu.DevicePtr{b.mem(a.Y), b.mem(a.A), b.mem(a.B)}, int32(a.Act))
+}
+
+func bindCopy(b *binder, c device.Copy) {
+	src, dst := b.mem(c.Src), b.mem(c.Dst)
+	rows, cols, from, to := int64(c.Rows), int64(c.Cols), int64(c.SrcStride), int64(c.DstStride)
+	if from == cols && to == cols { // dense: one long row
+		rows, cols, from, to = 1, rows*cols, rows*cols, rows*cols
+	}
+	name, items := "copy_f32", cols // of a row
+	if aligned(src, dst) && cols%4 == 0 && (rows == 1 || from%4 == 0 && to%4 == 0) {
+		name, items = "copy_f32_x4", cols/4
+	}
+	lanes := min(elementwiseThreads, nextPowerOfTwo(items))
+	g := b.stride(rows*lanes, elementwiseThreads)
+	// Long rows are cut where the rows alone do not fill the GPU.
+	whole := b.stride(rows*items, elementwiseThreads).x
+	g.y = int(min(ceilDiv(items, lanes), max(1, int64(whole/g.x)), 65535))
+	b.launch("elementwise", name, g, dst, src, rows, cols, to, from, int32(lanes), flag(c.Accumulate))
+}
+
+// nextPowerOfTwo returns the smallest power of two that is at least n.
+func nextPowerOfTwo(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
+
+func bindDropout(b *binder, d device.Dropout) {
+	x, y := b.mem(d.X), b.mem(d.Y)
+	key := d.Key()
+	b.launch("elementwise", "dropout_f32", b.stride(ceilDiv(int64(d.N), 4), elementwiseThreads),
+		y, x, int64(d.N), b.mem(d.Hyper), key[0], key[1], d.Layer, d.Threshold(), 1/(1-d.P), flag(d.Accumulate), flag(aligned(x, y)))
+}

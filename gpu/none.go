@@ -1,0 +1,17 @@
+//go:build !cuda || !cgo || !linux
+
+package gpu
+
+import (
+	"fmt"
+
+	"github.com/cnnctl/cnnctl/device"
+)
+
+var errNotBuilt = fmt.Errorf("%w: this program has no CUDA device; build it with make on Linux where nvcc is installed, or use --device cpu", ErrNoDevice)
+
+// List returns the GPUs that the driver offers, or why there is none.
+func List() ([]Info, error) { return nil, errNotBuilt }
+
+// Open returns the GPU of that index. The error wraps ErrNoDevice if there is none.
+func Open(index int) (device.Device, error) { return nil, errNotBuilt }
