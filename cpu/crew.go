@@ -1,36 +1,99 @@
 package cpu
 
 import (
-	"sync"
+	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // A crew is a fixed set of workers that share the tasks of one phase at a time. Worker 0 is the goroutine that calls run,
 // so a crew of one has no goroutines at all.
+//
+// A training step of a small network is some fifty phases of ten to a hundred microseconds, while to wake a goroutine takes five or more. So
+// a worker that has run out of tasks looks for the next phase for a while before it sleeps. And run never waits for a worker
+// that has not come: on a busy machine it does the tasks itself, and waits for those alone that are in progress.
 type crew struct {
-	size int
-	wake []chan struct{} // of workers 1 to size-1; closed by stop
+	size    int
+	helpers []*helper // workers 1 to size-1
 
-	// The phase in progress: written before the workers are woken.
+	// The phase in progress: written before it is opened, and not again before the last worker has left it.
 	task  func(task, worker int)
 	tasks int64
 	next  atomic.Int64
-	busy  sync.WaitGroup
+
+	// state is the number of the phase, whether workers may enter it, and how many are in it.
+	state atomic.Uint64
+	ended atomic.Bool
 }
 
+const (
+	inside = 1<<20 - 1 // bits of state: workers in the phase
+	open   = 1 << 20
+	serial = 1 << 21 // one more phase
+)
+
+// A helper is a worker with a goroutine of its own.
+type helper struct {
+	worker   int
+	sleeping atomic.Bool
+	wake     chan struct{}
+}
+
+// patience is how long a worker without work stays awake. It covers the phases that have work for one alone.
+const patience = 50 * time.Microsecond
+
 func newCrew(size int) *crew {
-	c := &crew{size: size, wake: make([]chan struct{}, size-1)}
-	for i := range c.wake {
-		c.wake[i] = make(chan struct{}, 1)
-		go c.work(c.wake[i], i+1)
+	c := &crew{size: size}
+	for i := 1; i < size; i++ {
+		h := &helper{worker: i, wake: make(chan struct{}, 1)}
+		c.helpers = append(c.helpers, h)
+		go c.work(h)
 	}
 	return c
 }
 
-func (c *crew) work(wake <-chan struct{}, worker int) {
-	for range wake {
-		c.take(worker)
-		c.busy.Done()
+func (c *crew) work(h *helper) {
+	seen := uint64(0)
+	for c.await(h, &seen) {
+		c.take(h.worker)
+		c.state.Add(^uint64(0)) // leave
+	}
+}
+
+// await waits for a phase after the one that was seen, enters it and reports true; or false if the crew has stopped.
+func (c *crew) await(h *helper, seen *uint64) bool {
+	idle := time.Time{}
+	for spins := 0; ; spins++ {
+		s := c.state.Load()
+		if phase := s / serial; phase != *seen && s&open != 0 {
+			if c.state.CompareAndSwap(s, s+1) {
+				*seen = phase
+				return true
+			}
+			continue
+		}
+		if c.ended.Load() {
+			return false
+		}
+		if spins%64 != 63 {
+			continue
+		}
+		// Others may want the processor: the loader's goroutines, and another device's.
+		runtime.Gosched()
+		if now := time.Now(); idle.IsZero() {
+			idle = now
+		} else if now.Sub(idle) > patience {
+			h.sleeping.Store(true)
+			// A phase that was opened before the flag was set has woken nobody.
+			missed := c.ended.Load()
+			if s := c.state.Load(); s/serial != *seen && s&open != 0 {
+				missed = true
+			}
+			if !missed || !h.sleeping.CompareAndSwap(true, false) {
+				<-h.wake
+			}
+			idle = time.Time{}
+		}
 	}
 }
 
@@ -47,8 +110,7 @@ func (c *crew) take(worker int) {
 
 // run runs task(0, w) to task(n-1, w), each once, where w is the worker's number, and returns when all are done.
 func (c *crew) run(n int, task func(task, worker int)) {
-	helpers := min(n, c.size) - 1
-	if helpers <= 0 {
+	if n <= 1 || c.size == 1 {
 		for t := range n {
 			task(t, 0)
 		}
@@ -56,18 +118,34 @@ func (c *crew) run(n int, task func(task, worker int)) {
 	}
 	c.task, c.tasks = task, int64(n)
 	c.next.Store(0)
-	c.busy.Add(helpers)
-	for _, w := range c.wake[:helpers] {
-		w <- struct{}{}
+	s := (c.state.Load()/serial+1)*serial | open
+	c.state.Store(s)
+	for _, h := range c.helpers[:min(n, c.size)-1] {
+		c.rouse(h)
 	}
 	c.take(0)
-	c.busy.Wait()
+	// All tasks are taken. Close the phase to workers that are late, and wait for those that are in it.
+	for s := c.state.Load(); !c.state.CompareAndSwap(s, s&^open); s = c.state.Load() {
+	}
+	for spins := 0; c.state.Load()&inside != 0; spins++ {
+		if spins%256 == 255 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// rouse wakes a helper if it sleeps.
+func (c *crew) rouse(h *helper) {
+	if h.sleeping.Load() && h.sleeping.CompareAndSwap(true, false) {
+		h.wake <- struct{}{}
+	}
 }
 
 // stop ends the workers. No run may be in progress or follow.
 func (c *crew) stop() {
-	for _, w := range c.wake {
-		close(w)
+	c.ended.Store(true)
+	for _, h := range c.helpers {
+		c.rouse(h)
 	}
-	c.wake, c.size = nil, 1
+	c.helpers, c.size = nil, 1
 }
