@@ -14,17 +14,19 @@ import (
 	"unicode/utf8"
 )
 
-// Tensor is a tensor to be written. Exactly one of Data, Fill and Raw gives its elements.
+// Tensor is a tensor to be written. Exactly one of Data, Fill, Raw and Open gives its elements.
 type Tensor struct {
 	Name  string
 	Shape []int // empty for a scalar
-	DType DType // of Raw; empty means F32, which Data and Fill require
+	DType DType // of Raw and Open; empty means F32, which Data and Fill require
 
 	Data []float32 // row-major
 	// Fill writes all elements into dst, which has the tensor's length and unspecified contents. The memory is reused
 	// for the next tensor, so that a model on a device is saved through one buffer of its largest tensor's size.
 	Fill func(dst []float32) error
 	Raw  []byte // elements as they are stored, little-endian
+	// Open returns the same as a stream, for tensors of any size. It is called when the tensor's turn has come.
+	Open func() (io.Reader, error)
 }
 
 // Write replaces the file at path with a safetensors file of the tensors and the metadata, atomically: after any error,
@@ -92,7 +94,7 @@ func newEncoder(tensors []Tensor, metadata map[string]string) (*encoder, error) 
 
 // check returns the tensor's size in bytes.
 func (t *Tensor) check() (int64, error) {
-	sources, have := 0, int64(0) // bytes that the sources hold; Fill is taken at its word
+	sources, have := 0, int64(0) // bytes that the sources hold; Fill and Open are taken at their word
 	if t.Data != nil {
 		sources, have = sources+1, 4*int64(len(t.Data))
 	}
@@ -100,6 +102,9 @@ func (t *Tensor) check() (int64, error) {
 		sources, have = sources+1, int64(len(t.Raw))
 	}
 	if t.Fill != nil {
+		sources++
+	}
+	if t.Open != nil {
 		sources++
 	}
 	shape := make([]int64, len(t.Shape))
@@ -110,7 +115,7 @@ func (t *Tensor) check() (int64, error) {
 		shape[i] = int64(d)
 	}
 	size, err := byteSize(t.DType, shape)
-	if t.Fill != nil {
+	if t.Fill != nil || t.Open != nil {
 		have = size
 	}
 	switch {
@@ -121,9 +126,9 @@ func (t *Tensor) check() (int64, error) {
 	case t.DType.Size() == 0:
 		return 0, fmt.Errorf("tensor %q: want a type of the safetensors format, got %q: %w", t.Name, t.DType, ErrTensor)
 	case sources > 1 || sources == 0 && size > 0:
-		return 0, fmt.Errorf("tensor %q: want one of Data, Fill and Raw, got %d: %w", t.Name, sources, ErrTensor)
-	case t.Raw == nil && t.DType != F32:
-		return 0, fmt.Errorf("tensor %q: want Raw for %s, got float32 elements: %w", t.Name, t.DType, ErrTensor)
+		return 0, fmt.Errorf("tensor %q: want one of Data, Fill, Raw and Open, got %d: %w", t.Name, sources, ErrTensor)
+	case t.Raw == nil && t.Open == nil && t.DType != F32:
+		return 0, fmt.Errorf("tensor %q: want Raw or Open for %s, got float32 elements: %w", t.Name, t.DType, ErrTensor)
 	case have != size:
 		return 0, fmt.Errorf("tensor %q: want %d bytes for %s %v, got %d: %w", t.Name, size, t.DType, t.Shape, have, ErrTensor)
 	}
@@ -207,6 +212,11 @@ func (e *encoder) encode(f *os.File) error {
 				return err
 			}
 		}
+		if t.Open != nil {
+			if err := copyTensor(w, t, e.sizes[i]); err != nil {
+				return err
+			}
+		}
 		for part := range slices.Chunk(data, chunkBytes/4) {
 			chunk = chunk[:0]
 			for _, v := range part {
@@ -225,4 +235,20 @@ func (e *encoder) encode(f *os.File) error {
 	}
 	_, err = f.WriteAt(final, 0)
 	return err
+}
+
+// copyTensor writes the size bytes of a tensor that is streamed.
+func copyTensor(w io.Writer, t Tensor, size int64) error {
+	r, err := t.Open()
+	if err != nil {
+		return err
+	}
+	n, err := io.CopyBuffer(w, io.LimitReader(r, size), make([]byte, min(chunkBytes, size+1)))
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if n < size {
+		return fmt.Errorf("tensor %q: want %d bytes from Open, got %d: %w", t.Name, size, n, ErrTensor)
+	}
+	return nil
 }

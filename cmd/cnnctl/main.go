@@ -53,7 +53,7 @@ func rootCommand() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(trainCommand(), evalCommand(), predictCommand(), summaryCommand(), modelsCommand(), devicesCommand(),
-		inspectCommand(), dataCommand(), benchCommand(), exitCodesTopic())
+		inspectCommand(), convertCommand(), dataCommand(), benchCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "help" {
