@@ -164,7 +164,8 @@ func (r *Run) settle() error {
 		return err
 	}
 	m := r.tr.Plan().Memory
-	need := 2*m.Weights + int64(statesKept+1)*(m.Weights+m.Optimizer+m.EMA)
+	const pictures = 4 << 20 // with room to spare
+	need := 2*m.Weights + int64(statesKept+1)*(m.Weights+m.Optimizer+m.EMA) + pictures
 	if err := checkpoint.CheckWritable(r.Dir.Path, need); err != nil {
 		return err
 	}

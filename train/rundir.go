@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/zoo"
@@ -106,7 +107,7 @@ func LoadConfig(dir string) (Config, error) {
 	var c Config
 	path := filepath.Join(dir, "args.yaml")
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return c, fmt.Errorf("%w: %s holds no args.yaml; wanted a folder that cnnctl train has made, such as runs/train/lenet5", ErrRun, dir)
 	}
 	if err != nil {
