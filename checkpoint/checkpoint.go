@@ -23,6 +23,8 @@ var (
 	ErrFormat = errors.New("unsupported checkpoint format")
 	// ErrNoTensor marks a name that the file does not hold.
 	ErrNoTensor = errors.New("no such tensor")
+	// ErrMismatch marks a checkpoint of another model than the one it should be loaded into.
+	ErrMismatch = errors.New("checkpoint of another model")
 	// ErrNoDigests marks a file without digests, as other programs write it: there is nothing to verify.
 	ErrNoDigests = errors.New("checkpoint without digests")
 	// ErrTensor marks a tensor that cannot be written: its name, shape and data do not fit together.

@@ -79,6 +79,9 @@ func (f *File) TensorDigest(name string) (string, error) {
 // archive of PyTorch, every tensor with its checksum. It returns nil, an error that wraps ErrCorrupt and names the first
 // tensor that differs, or one that wraps ErrNoDigests.
 func (f *File) Verify() error {
+	if f.stored != nil {
+		return f.stored.Verify()
+	}
 	if f.checksums {
 		for _, t := range f.tensors {
 			if err := f.verifyStorage(t); err != nil {

@@ -21,7 +21,8 @@ type File struct {
 	index    map[string]int // name to position in tensors
 	metadata map[string]string
 
-	checksums bool // the container has one for every tensor
+	checksums bool  // the container has one for every tensor
+	stored    *File // with the names of the file, if the tensors were renamed
 }
 
 // Open opens the checkpoint at path, whose format is recognised by content, and reads and checks its header. A damaged
