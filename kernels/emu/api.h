@@ -43,7 +43,7 @@ enum class Operation { alloc, copy, launch };
 Result fault(Operation o);
 void read_faults();
 
-// break_context makes a code that a GPU does not recover from stick.
+// break_context makes the failure of a kernel stick: every later call reports it.
 Result break_context(Result r);
 
 // Work is something that was put on a stream: a launch, or a copy or fill of memory.

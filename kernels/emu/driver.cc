@@ -63,7 +63,7 @@ Result blocking() {
 }
 
 Result break_context(Result r) {
-	if (r == illegal_address || r == misaligned_address || r == launch_failed) context.broken = r;
+	if (r >= illegal_address && r < capture_unsupported) context.broken = r;
 	return r;
 }
 

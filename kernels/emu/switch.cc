@@ -8,8 +8,8 @@
 
 namespace emu {
 
-// swapcontext makes a system call for the signal mask at each switch; these few instructions are some fifty times faster.
-#if defined(__x86_64__)
+// swapcontext makes a system call for the signal mask at each switch; these few instructions are some fifty times faster. EMU_UCONTEXT selects it nevertheless.
+#if defined(__x86_64__) && !defined(EMU_UCONTEXT)
 
 extern "C" void emu_switch(void **from, void *to);
 __asm__(R"(
@@ -46,7 +46,7 @@ void prepare(Context &to, void *top, void (*main)()) {
 	to.stack_pointer = p;
 }
 
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(EMU_UCONTEXT)
 
 extern "C" void emu_switch(void **from, void *to);
 __asm__(R"(
