@@ -3,11 +3,18 @@ package cpu
 import (
 	"math"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
 // activate applies a to every element of y, in place.
 func activate(a device.Act, y []float32) {
+	if kernel.Available {
+		if a != device.Identity {
+			kernel.Act(int(a), y, y)
+		}
+		return
+	}
 	switch a {
 	case device.ReLU:
 		for i, v := range y {
@@ -61,6 +68,9 @@ func positive(v float32) uint32 {
 
 func bindActForward(b *binder, f device.ActForward) []phase {
 	x, y := b.mem(f.X, f.N), b.mem(f.Y, f.N)
+	if kernel.Available {
+		return elementwise(f.N, func(lo, hi int) { kernel.Act(int(f.Act), y[lo:hi], x[lo:hi]) })
+	}
 	return elementwise(f.N, func(lo, hi int) {
 		copy(y[lo:hi], x[lo:hi])
 		activate(f.Act, y[lo:hi])
@@ -72,6 +82,9 @@ const block = 256
 
 func bindActBackward(b *binder, g device.ActBackward) []phase {
 	y, dy, dx := b.mem(g.Y, g.N), b.mem(g.DY, g.N), b.mem(g.DX, g.N)
+	if kernel.Available {
+		return elementwise(g.N, func(lo, hi int) { kernel.ActBackward(int(g.Act), dx[lo:hi], dy[lo:hi], y[lo:hi], g.Accumulate) })
+	}
 	if !g.Accumulate {
 		return elementwise(g.N, func(lo, hi int) { slope(g.Act, dx[lo:hi], dy[lo:hi], y[lo:hi]) })
 	}
@@ -86,8 +99,15 @@ func bindActBackward(b *binder, g device.ActBackward) []phase {
 	})
 }
 
+// worthCall is the number of elements from which on a call to C pays where a loop in Go would do.
+const worthCall = 256
+
 // accumulate adds src to dst, elementwise.
 func accumulate(dst, src []float32) {
+	if kernel.Available && len(dst) >= worthCall {
+		kernel.Add(dst, dst, src[:len(dst)])
+		return
+	}
 	src = src[:len(dst)]
 	for i, v := range src {
 		dst[i] += v

@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/cnnctl/cnnctl/device"
+import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
+	"github.com/cnnctl/cnnctl/device"
+)
 
 // averages is what average pooling and its adaptive form have in common: every output pixel is the mean over a rectangle of taps.
 // Both forms reduce to one table for the rows and one for the columns.
@@ -10,22 +13,19 @@ type averages struct {
 }
 
 // taps are the input positions along one axis that an output reads, all inside the image, and how many the mean counts.
-type taps struct {
-	first, step, count int
-	divisor            int
-}
+type taps = kernel.Taps
 
 // windowTaps lists the taps of an axis of a pooling window.
 func windowTaps(outputs, stride, before, size, dil, n int, divisor func(o int) int) []taps {
 	list := make([]taps, outputs)
 	for o := range list {
-		t := taps{step: dil, divisor: divisor(o)}
+		t := taps{Step: int64(dil), Divisor: int64(divisor(o))}
 		for k := range size {
 			if i := o*stride - before + k*dil; i >= 0 && i < n {
-				if t.count == 0 {
-					t.first = i
+				if t.Count == 0 {
+					t.First = int64(i)
 				}
-				t.count++
+				t.Count++
 			}
 		}
 		list[o] = t
@@ -38,7 +38,7 @@ func adaptiveTaps(outputs, n int) []taps {
 	list := make([]taps, outputs)
 	for o := range list {
 		lo, hi := device.AdaptiveSpan(o, n, outputs)
-		list[o] = taps{lo, 1, hi - lo, hi - lo}
+		list[o] = taps{First: int64(lo), Step: 1, Count: int64(hi - lo), Divisor: int64(hi - lo)}
 	}
 	return list
 }
@@ -56,21 +56,30 @@ func windowAverages(f device.AvgPoolForward) averages {
 	}
 }
 
+// pixel returns where the channels of tap (i, j) of an output begin in its image.
+func (a averages) pixel(row, col taps, i, j int) int {
+	return ((int(row.First)+i*int(row.Step))*a.w + int(col.First) + j*int(col.Step)) * a.c
+}
+
 // forward returns the phase that averages x, (n, h, w, c), into y, (n, len(rows), len(cols), c).
 func (a averages) forward(x, y []float32) []phase {
 	area := max(1, a.h*a.w/(len(a.rows)*len(a.cols)))
 	return overRows(a.n*len(a.rows), len(a.cols)*a.c*area, func(lo, hi int) {
+		if kernel.Available {
+			kernel.MeanForward(x, y, a.h, a.w, a.c, a.rows, a.cols, lo, hi)
+			return
+		}
 		for row := lo; row < hi; row++ {
 			n, rt := row/len(a.rows), a.rows[row%len(a.rows)]
 			for q, ct := range a.cols {
 				out := y[(row*len(a.cols)+q)*a.c:][:a.c]
 				clear(out)
-				for i := range rt.count {
-					for j := range ct.count {
-						accumulate(out, x[((n*a.h+rt.first+i*rt.step)*a.w+ct.first+j*ct.step)*a.c:][:a.c])
+				for i := range int(rt.Count) {
+					for j := range int(ct.Count) {
+						accumulate(out, x[n*a.h*a.w*a.c+a.pixel(rt, ct, i, j):][:a.c])
 					}
 				}
-				scale := 1 / float32(rt.divisor*ct.divisor)
+				scale := 1 / float32(rt.Divisor*ct.Divisor)
 				for i := range out {
 					out[i] *= scale
 				}
@@ -83,6 +92,10 @@ func (a averages) forward(x, y []float32) []phase {
 func (a averages) backward(dy, dx []float32, add bool) []phase {
 	size := a.h * a.w * a.c
 	return []phase{{a.n, func(n, _ int) {
+		if kernel.Available {
+			kernel.MeanBackward(dy, dx, a.h, a.w, a.c, a.rows, a.cols, n, add)
+			return
+		}
 		image := dx[n*size:][:size]
 		if !add {
 			clear(image)
@@ -90,10 +103,10 @@ func (a averages) backward(dy, dx []float32, add bool) []phase {
 		for p, rt := range a.rows {
 			for q, ct := range a.cols {
 				in := dy[((n*len(a.rows)+p)*len(a.cols)+q)*a.c:][:a.c]
-				scale := 1 / float32(rt.divisor*ct.divisor)
-				for i := range rt.count {
-					for j := range ct.count {
-						out := image[((rt.first+i*rt.step)*a.w+ct.first+j*ct.step)*a.c:][:len(in)]
+				scale := 1 / float32(rt.Divisor*ct.Divisor)
+				for i := range int(rt.Count) {
+					for j := range int(ct.Count) {
+						out := image[a.pixel(rt, ct, i, j):][:len(in)]
 						for c, v := range in {
 							out[c] += scale * v
 						}

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
@@ -20,6 +21,10 @@ func (a affine) set(c int, scale, mean, beta float64) {
 // rows computes rows [lo, hi) of y from x, both (rows, len(scale)).
 func (a affine) rows(y, x []float32, lo, hi int) {
 	c := len(a.scale)
+	if kernel.Available {
+		kernel.Affine(y[lo*c:hi*c], x[lo*c:hi*c], a.scale, a.center, a.shift)
+		return
+	}
 	scale, shift, center := a.scale, a.shift[:c], a.center[:c]
 	for r := lo; r < hi; r++ {
 		in, out := x[r*c:][:c], y[r*c:][:c]
@@ -43,6 +48,10 @@ func bindBatchNormForward(b *binder, f device.BatchNormForward) []phase {
 	list := []phase{
 		sums.phase(func(s []float64, lo, hi int) {
 			sum, squares := s[:f.C], s[f.C:][:f.C]
+			if kernel.Available {
+				kernel.Moments(sum, squares, x[lo*f.C:hi*f.C])
+				return
+			}
 			for r := lo; r < hi; r++ {
 				for c, v := range x[r*f.C:][:f.C] {
 					u := float64(v)
@@ -88,6 +97,10 @@ func gradientSums(sums columnSums, x, dy, mean []float32) phase {
 	return sums.phase(func(s []float64, lo, hi int) {
 		c := sums.cols
 		sum, product, mu := s[:c], s[c:][:c], mean[:c]
+		if kernel.Available {
+			kernel.GradientSums(sum, product, x[lo*c:hi*c], dy[lo*c:hi*c], mu)
+			return
+		}
 		for r := lo; r < hi; r++ {
 			in, d := x[r*c:][:c], dy[r*c:][:c]
 			for i, v := range d {
@@ -123,6 +136,10 @@ func bindBatchNormBackward(b *binder, g device.BatchNormBackward) []phase {
 	}
 	return append(list, overRows(g.Rows, g.C, func(lo, hi int) {
 		scale, slope, shift, mean := scale[:g.C], slope[:g.C], shift[:g.C], mean[:g.C]
+		if kernel.Available {
+			kernel.AffineBackward(dx[lo*g.C:hi*g.C], dy[lo*g.C:], x[lo*g.C:], scale, slope, mean, shift, g.Accumulate)
+			return
+		}
 		for r := lo; r < hi; r++ {
 			in, d, out := x[r*g.C:][:g.C], dy[r*g.C:][:g.C], dx[r*g.C:][:g.C]
 			for i := range out {
@@ -162,6 +179,10 @@ func bindBatchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) []
 		}
 	}})
 	return append(list, overRows(g.Rows, g.C, func(lo, hi int) {
+		if kernel.Available {
+			kernel.AffineBackward(dx[lo*g.C:hi*g.C], dy[lo*g.C:], nil, scale, nil, nil, nil, g.Accumulate)
+			return
+		}
 		for r := lo; r < hi; r++ {
 			d, out := dy[r*g.C:][:g.C], dx[r*g.C:][:g.C]
 			for i, s := range scale {

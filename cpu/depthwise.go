@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/cnnctl/cnnctl/cpu/kernel"
+
 // A depthwise convolution multiplies every channel by a filter of its own: there is no matrix product in it, and R·S multiply-adds an
 // element do not pay for lowering. The loops run over channels innermost, where image and gradient are contiguous; the filter is
 // brought to the same layout, (R, S, C), first.
@@ -43,6 +45,13 @@ func multiplyAdd(y, a, b []float32) {
 func depthwiseForward(b *binder, l lowering, x, w, y []float32, e epilogue) []phase {
 	taps, pack := packTaps(b, l, w)
 	rows := every(l.N*l.P, max(1, grain/(l.Q*l.C*l.R*l.S)))
+	if kernel.Available {
+		m, k := windowImage(l.Window, x), e.fused(0)
+		return []phase{pack, {rows.count, func(task, _ int) {
+			lo, hi := rows.at(task)
+			m.DepthwiseForward(taps, y, &k, lo, hi)
+		}}}
+	}
 	return []phase{pack, {rows.count, func(task, _ int) {
 		lo, hi := rows.at(task)
 		clear(y[lo*l.Q*l.C : hi*l.Q*l.C])
@@ -58,6 +67,12 @@ func depthwiseForward(b *binder, l lowering, x, w, y []float32, e epilogue) []ph
 // Windows overlap in dx, so one task does all windows of an image, in order.
 func depthwiseBackwardData(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
 	taps, pack := packTaps(b, l, w)
+	if kernel.Available {
+		m := windowImage(l.Window, nil)
+		return append([]phase{pack}, overRows(l.N*l.H, l.W*l.C*l.R*l.S, func(lo, hi int) {
+			m.DepthwiseData(taps, dy, dx, lo, hi, add)
+		})...)
+	}
 	return []phase{pack, {l.N, func(n, _ int) {
 		if !add {
 			l.clear(dx, n, n+1, 0, l.C)
@@ -74,11 +89,16 @@ func depthwiseBackwardFilter(b *binder, l lowering, x, dy, dw []float32, add boo
 	size := l.FilterLen()
 	parts := split(l.N*l.P, wanted/2, max(1, grain/(l.Q*l.C*l.R*l.S)))
 	partial := b.scratch(parts.count * size) // each (R·S, C)
+	m := windowImage(l.Window, x)
 	return []phase{
 		{parts.count, func(part, _ int) {
 			sum := partial[part*size:][:size]
-			clear(sum)
 			lo, hi := parts.at(part)
+			if kernel.Available {
+				m.DepthwiseFilter(dy, sum, lo, hi)
+				return
+			}
+			clear(sum)
 			for row := lo; row < hi; row++ {
 				l.tapsInside(row/l.P, row%l.P, func(tap, xi, yi int) {
 					multiplyAdd(sum[tap*l.C:(tap+1)*l.C], x[xi:xi+l.C], dy[yi:yi+l.C])

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/philox"
 )
@@ -11,6 +12,11 @@ func bindAdd(b *binder, a device.Add) []phase {
 	p, q, y := b.mem(a.A, a.N), b.mem(a.B, a.N), b.mem(a.Y, a.N)
 	return elementwise(a.N, func(lo, hi int) {
 		y, p, q := y[lo:hi], p[lo:hi], q[lo:hi]
+		if kernel.Available {
+			kernel.Add(y, p, q)
+			activate(a.Act, y)
+			return
+		}
 		for i := range y {
 			y[i] = p[i] + q[i]
 		}
@@ -48,6 +54,12 @@ func bindDropout(b *binder, d device.Dropout) []phase {
 	x, y, hyper := b.mem(d.X, d.N), b.mem(d.Y, d.N), b.mem(d.Hyper, device.HyperWords)
 	key, threshold, scale := d.Key(), d.Threshold(), 1/(1-d.P)
 	blocks := (d.N + 3) / 4
+	if kernel.Available {
+		m := &kernel.Mask{Key: key, Layer: d.Layer, Threshold: threshold}
+		return append([]phase{{1, func(_, _ int) { m.Step = math.Float32bits(hyper[0]) }}}, overRows(blocks, 64, func(lo, hi int) {
+			kernel.Dropout(y, x, lo, hi, m, scale, d.Accumulate)
+		})...)
+	}
 	return overRows(blocks, 64, func(lo, hi int) {
 		ctr := [4]uint32{0, math.Float32bits(hyper[0]), d.Layer, 0}
 		for i := lo; i < hi; i++ {

@@ -110,6 +110,12 @@ func (e epilogue) fused(col int) kernel.Epilogue {
 	return kernel.Epilogue{Bias: at(e.bias, col), Residual: at(e.residual, col), Act: int64(e.act)}
 }
 
+// windowImage returns the image and the windows of a pooling layer or a depthwise convolution. x may be nil.
+func windowImage(v device.Window, x []float32) *kernel.Image {
+	m := image(device.Conv{Window: v, Groups: 1}, x, 0)
+	return &m
+}
+
 // image returns the image and the windows of group g of a convolution. x may be nil.
 func image(v device.Conv, x []float32, g int) kernel.Image {
 	cg := v.C / v.Groups

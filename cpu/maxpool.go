@@ -3,12 +3,17 @@ package cpu
 import (
 	"math"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
 func bindMaxPoolForward(b *binder, f device.MaxPoolForward) []phase {
 	x, y, arg := b.mem(f.X, f.In()), b.mem(f.Y, f.Out(f.C)), b.mem(f.Arg, f.Out(f.C))
 	v := f.Window
+	if kernel.Available {
+		m := windowImage(v, x)
+		return overRows(v.N*v.P, v.Q*v.C*v.R*v.S, func(lo, hi int) { m.MaxForward(y, arg, lo, hi) })
+	}
 	return overRows(v.N*v.P, v.Q*v.C*v.R*v.S, func(lo, hi int) {
 		var spare [block]float32 // takes the positions where nobody wants them
 		for row := lo; row < hi; row++ {
@@ -79,6 +84,10 @@ func choose(mask uint32, a, b float32) float32 {
 func bindMaxPoolBackward(b *binder, g device.MaxPoolBackward) []phase {
 	dy, arg, dx := b.mem(g.DY, g.Out(g.C)), b.mem(g.Arg, g.Out(g.C)), b.mem(g.DX, g.In())
 	v := g.Window
+	if kernel.Available {
+		m := windowImage(v, nil)
+		return []phase{{v.N, func(n, _ int) { m.MaxBackward(dy, arg, dx, n, g.Accumulate) }}}
+	}
 	offset := make([]int, v.R*v.S) // of a position, in elements from the window's corner
 	for i := range offset {
 		offset[i] = (i/v.S*v.DilH*v.W + i%v.S*v.DilW) * v.C

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
@@ -69,6 +70,15 @@ func bindSGD(b *binder, s device.SGD) []phase {
 	u, momentum := b.update(s.Update), b.mem(s.V, s.N)
 	return u.phase(func(p piece, clip, lr float32) {
 		w, g := u.w[p.lo:p.hi], u.g[p.lo:p.hi]
+		if kernel.Available {
+			r := kernel.Rate{Clip: clip, LR: lr, Decay: p.decay, Momentum: u.hyper[2]}
+			if momentum == nil {
+				kernel.SGD(w, g, nil, r, false)
+			} else {
+				kernel.SGD(w, g, momentum[p.lo:p.hi], r, s.Nesterov)
+			}
+			return
+		}
 		if momentum == nil {
 			for i := range w {
 				w[i] -= lr * (clip*g[i] + p.decay*w[i])
@@ -94,6 +104,10 @@ func bindAdamW(b *binder, a device.AdamW) []phase {
 	return u.phase(func(p piece, clip, lr float32) {
 		w, g, m, v := u.w[p.lo:p.hi], u.g[p.lo:p.hi], first[p.lo:p.hi], second[p.lo:p.hi]
 		beta1, inv1, inv2 := u.hyper[2], 1/u.hyper[3], 1/u.hyper[4]
+		if kernel.Available {
+			kernel.AdamW(w, g, m, v, kernel.Rate{Clip: clip, LR: lr, Decay: p.decay, Momentum: beta1}, a.Beta2, a.Eps, inv1, inv2)
+			return
+		}
 		for i := range w {
 			d := clip * g[i]
 			m[i] = beta1*m[i] + (1-beta1)*d
@@ -112,6 +126,10 @@ func bindRMSprop(b *binder, r device.RMSprop) []phase {
 			v = momentum[p.lo:p.hi]
 		}
 		mu := u.hyper[2]
+		if kernel.Available {
+			kernel.RMSprop(w, g, s, v, kernel.Rate{Clip: clip, LR: lr, Decay: p.decay, Momentum: mu}, r.Alpha, r.Eps)
+			return
+		}
 		for i := range w {
 			d := clip*g[i] + p.decay*w[i]
 			s[i] = r.Alpha*s[i] + (1-r.Alpha)*d*d
@@ -133,6 +151,10 @@ func bindEMA(b *binder, e device.EMA) []phase {
 	return elementwise(e.N, func(lo, hi int) {
 		d := hyper[5]
 		avg, w := avg[lo:hi], w[lo:hi]
+		if kernel.Available {
+			kernel.EMA(avg, w, d)
+			return
+		}
 		for i := range avg {
 			avg[i] = d*avg[i] + (1-d)*w[i]
 		}
@@ -147,7 +169,11 @@ func bindNorm2(b *binder, m device.Norm2) []phase {
 	return []phase{
 		{parts.count, func(task, _ int) {
 			lo, hi := parts.at(task)
-			sums[task] = longSumSquares(x[lo:hi])
+			if kernel.Available {
+				kernel.SumSquares(sums[task:], x[lo:hi])
+			} else {
+				sums[task] = longSumSquares(x[lo:hi])
+			}
 		}},
 		{1, func(_, _ int) {
 			total := 0.0

@@ -37,7 +37,7 @@ func outers(b *binder, list []outerProduct, result []float32, size, ldc int, add
 	if parts.count > 1 {
 		partial = b.scratch(parts.count * size)
 	}
-	buf := b.perWorker(o.Scratch(rows.size))
+	buf := b.perWorker(kernel.OuterScratch(rows.size))
 	var tasks []outerTask
 	for part := range parts.count {
 		for _, o := range list {

@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/cnnctl/cnnctl/device"
+import (
+	"github.com/cnnctl/cnnctl/cpu/kernel"
+	"github.com/cnnctl/cnnctl/device"
+)
 
 // Sums over many rows run in float64: 50,000 pixels summed one after another in float32 lose three of its seven digits.
 
@@ -43,6 +46,10 @@ func bindBiasGrad(b *binder, g device.BiasGrad) []phase {
 	sums := newColumnSums(b, g.Rows, g.Cols, 1)
 	return []phase{
 		sums.phase(func(sum []float64, lo, hi int) {
+			if kernel.Available {
+				kernel.SumRows(sum, dy[lo*g.Cols:hi*g.Cols])
+				return
+			}
 			for r := lo; r < hi; r++ {
 				row := dy[r*g.Cols:][:len(sum)]
 				for c, v := range row {

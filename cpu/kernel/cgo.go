@@ -3,12 +3,55 @@
 package kernel
 
 // #cgo CFLAGS: -O3 -std=gnu11 -Wall -Wextra
-// #cgo noescape cnn_pack
-// #cgo nocallback cnn_pack
-// #cgo noescape cnn_gather_run
-// #cgo nocallback cnn_gather_run
-// #cgo noescape cnn_outer_run
-// #cgo nocallback cnn_outer_run
+// #cgo !windows LDFLAGS: -lm
+// #cgo noescape cnn_run_pack
+// #cgo nocallback cnn_run_pack
+// #cgo noescape cnn_run_gather
+// #cgo nocallback cnn_run_gather
+// #cgo noescape cnn_run_outer
+// #cgo nocallback cnn_run_outer
+// #cgo noescape cnn_run_act
+// #cgo nocallback cnn_run_act
+// #cgo noescape cnn_run_act_backward
+// #cgo nocallback cnn_run_act_backward
+// #cgo noescape cnn_run_add
+// #cgo nocallback cnn_run_add
+// #cgo noescape cnn_run_dropout
+// #cgo nocallback cnn_run_dropout
+// #cgo noescape cnn_run_sgd
+// #cgo nocallback cnn_run_sgd
+// #cgo noescape cnn_run_adamw
+// #cgo nocallback cnn_run_adamw
+// #cgo noescape cnn_run_rmsprop
+// #cgo nocallback cnn_run_rmsprop
+// #cgo noescape cnn_run_ema
+// #cgo nocallback cnn_run_ema
+// #cgo noescape cnn_run_sum_rows
+// #cgo nocallback cnn_run_sum_rows
+// #cgo noescape cnn_run_sum_squares
+// #cgo nocallback cnn_run_sum_squares
+// #cgo noescape cnn_run_moments
+// #cgo nocallback cnn_run_moments
+// #cgo noescape cnn_run_gradient_sums
+// #cgo nocallback cnn_run_gradient_sums
+// #cgo noescape cnn_run_affine
+// #cgo nocallback cnn_run_affine
+// #cgo noescape cnn_run_affine_backward
+// #cgo nocallback cnn_run_affine_backward
+// #cgo noescape cnn_run_max_forward
+// #cgo nocallback cnn_run_max_forward
+// #cgo noescape cnn_run_max_backward
+// #cgo nocallback cnn_run_max_backward
+// #cgo noescape cnn_run_mean_forward
+// #cgo nocallback cnn_run_mean_forward
+// #cgo noescape cnn_run_mean_backward
+// #cgo nocallback cnn_run_mean_backward
+// #cgo noescape cnn_run_depthwise_forward
+// #cgo nocallback cnn_run_depthwise_forward
+// #cgo noescape cnn_run_depthwise_data
+// #cgo nocallback cnn_run_depthwise_data
+// #cgo noescape cnn_run_depthwise_filter
+// #cgo nocallback cnn_run_depthwise_filter
 // #include <stdlib.h>
 // #include "kernel.h"
 import "C"
@@ -54,11 +97,24 @@ func Alloc(n int) []float32 {
 // Free gives back what Alloc returned.
 func Free(s []float32) { C.cnn_free(unsafe.Pointer(unsafe.SliceData(s)), C.size_t(4*len(s))) }
 
+func truth(b bool) C.int64_t {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func image(m *Image) *C.cnn_image { return (*C.cnn_image)(unsafe.Pointer(m)) }
+
+func taps(t []Taps) (*C.cnn_taps, C.int64_t) {
+	return (*C.cnn_taps)(unsafe.Pointer(unsafe.SliceData(t))), C.int64_t(len(t))
+}
+
 func floats(p *float32) *C.float { return (*C.float)(p) }
 
 // Pack packs panels [p0, p1) of a factor.
 func Pack(f *Factor, p0, p1 int, packed []float32) {
-	C.cnn_pack((*C.cnn_factor)(unsafe.Pointer(f)), C.int64_t(p0), C.int64_t(p1), floats(&packed[0]))
+	C.cnn_run_pack((*C.cnn_factor)(unsafe.Pointer(f)), C.int64_t(p0), C.int64_t(p1), floats(&packed[0]))
 }
 
 // Scratch returns the floats that a task over cols columns needs.
@@ -68,20 +124,14 @@ func (g *Gather) Scratch(cols int) int {
 
 // Run computes rows [i0, i1) and columns [j0, j1) of the product; j0 must be a multiple of the tile's columns.
 func (g *Gather) Run(i0, i1, j0, j1 int, scratch []float32) {
-	C.cnn_gather_run((*C.cnn_gather)(unsafe.Pointer(g)), C.int64_t(i0), C.int64_t(i1), C.int64_t(j0), C.int64_t(j1), floats(&scratch[0]))
+	C.cnn_run_gather((*C.cnn_gather)(unsafe.Pointer(g)), C.int64_t(i0), C.int64_t(i1), C.int64_t(j0), C.int64_t(j1), floats(&scratch[0]))
 }
 
-// Scratch returns the floats that a task over rows rows needs.
-func (o *Outer) Scratch(rows int) int {
-	return int(C.cnn_outer_scratch((*C.cnn_outer)(unsafe.Pointer(o)), C.int64_t(rows)))
-}
+// OuterScratch returns the floats that a task of an outer product over rows rows needs.
+func OuterScratch(rows int) int { return int(C.cnn_outer_scratch(C.int64_t(rows))) }
 
 // Run writes one block of the product to c, or adds it there; element (m, j) of the product is c[m·ldc + j].
 func (o *Outer) Run(b Block, c []float32, ldc int, accumulate bool, scratch []float32) {
-	var add C.int64_t
-	if accumulate {
-		add = 1
-	}
-	C.cnn_outer_run((*C.cnn_outer)(unsafe.Pointer(o)), C.int64_t(b.M0), C.int64_t(b.M1), C.int64_t(b.J0), C.int64_t(b.J1),
-		C.int64_t(b.K0), C.int64_t(b.K1), floats(&c[0]), C.int64_t(ldc), add, floats(&scratch[0]))
+	C.cnn_run_outer((*C.cnn_outer)(unsafe.Pointer(o)), C.int64_t(b.M0), C.int64_t(b.M1), C.int64_t(b.J0), C.int64_t(b.J1),
+		C.int64_t(b.K0), C.int64_t(b.K1), floats(&c[0]), C.int64_t(ldc), truth(accumulate), floats(&scratch[0]))
 }

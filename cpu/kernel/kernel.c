@@ -40,17 +40,9 @@ const char *cnn_name(void) { return active->name; }
 int64_t cnn_mr(void) { return active->mr; }
 int64_t cnn_nr(void) { return active->nr; }
 
-void cnn_pack(const cnn_factor *f, int64_t panel0, int64_t panel1, float *packed) { active->pack(f, panel0, panel1, packed); }
-
 int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols) { return active->gather_scratch(g, cols); }
+int64_t cnn_outer_scratch(int64_t rows) { return active->outer_scratch(rows); }
 
-void cnn_gather_run(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch) {
-	active->gather(g, i0, i1, j0, j1, scratch);
-}
-
-int64_t cnn_outer_scratch(const cnn_outer *o, int64_t rows) { return active->outer_scratch(o, rows); }
-
-void cnn_outer_run(const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t k0, int64_t k1, float *c, int64_t ldc,
-	int64_t accumulate, float *scratch) {
-	active->outer(o, m0, m1, j0, j1, k0, k1, c, ldc, accumulate, scratch);
-}
+#define CNN_DEFINE(name, params, args) \
+	void cnn_run_##name params { active->name args; }
+CNN_KERNELS(CNN_DEFINE)

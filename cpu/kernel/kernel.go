@@ -69,3 +69,15 @@ type Outer struct {
 // A Block is a part of an outer product: rows [M0, M1) and columns [J0, J1), summed over windows [K0, K1). J0 must be a multiple of the
 // tile's columns.
 type Block struct{ M0, M1, J0, J1, K0, K1 int }
+
+// Taps are the input positions along one axis that an output of average pooling reads, all inside the image, and how many its mean counts.
+type Taps struct{ First, Step, Count, Divisor int64 }
+
+// A Mask is what the random words of a dropout mask depend on; see device.Dropout.
+type Mask struct {
+	Key                    [2]uint32
+	Step, Layer, Threshold uint32
+}
+
+// A Rate is what the optimisers share: the factor of the gradient, the learning rate, the weight decay and the momentum.
+type Rate struct{ Clip, LR, Decay, Momentum float32 }

@@ -66,16 +66,77 @@ typedef struct {
 	int64_t ldbt, n;
 } cnn_outer;
 
+// cnn_taps are the input positions along one axis that an output of average pooling reads, and how many its mean counts.
+typedef struct { int64_t first, step, count, divisor; } cnn_taps;
+
+// CNN_KERNELS lists the kernels: X(name, parameters, arguments). The files named here document them.
+#define CNN_KERNELS(X)                                                                                                                     \
+	X(pack, (const cnn_factor *f, int64_t panel0, int64_t panel1, float *packed), (f, panel0, panel1, packed)) /* pack.h */            \
+	X(gather, (const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch),                                   \
+		(g, i0, i1, j0, j1, scratch)) /* gather.h */                                                                               \
+	X(outer,                                                                                                                           \
+		(const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t k0, int64_t k1, float *c, int64_t ldc,        \
+			int64_t accumulate, float *scratch),                                                                               \
+		(o, m0, m1, j0, j1, k0, k1, c, ldc, accumulate, scratch))                                              /* outer.h */       \
+	X(act, (int64_t a, float *y, const float *x, int64_t n), (a, y, x, n))                                         /* elementwise.h */ \
+	X(act_backward, (int64_t a, float *dx, const float *dy, const float *y, int64_t n, int64_t add), (a, dx, dy, y, n, add))           \
+	X(add, (float *y, const float *a, const float *b, int64_t n), (y, a, b, n))                                                        \
+	X(dropout,                                                                                                                         \
+		(float *y, const float *x, int64_t n, int64_t b0, int64_t b1, const uint32_t *key, uint32_t step, uint32_t layer,          \
+			uint32_t threshold, float scale, int64_t accumulate),                                                              \
+		(y, x, n, b0, b1, key, step, layer, threshold, scale, accumulate))                                                         \
+	X(sgd,                                                                                                                             \
+		(float *w, const float *g, float *v, int64_t n, float clip, float lr, float decay, float mu, int64_t nesterov),            \
+		(w, g, v, n, clip, lr, decay, mu, nesterov)) /* optim.h */                                                                 \
+	X(adamw,                                                                                                                           \
+		(float *w, const float *g, float *m, float *v, int64_t n, float clip, float lr, float decay, float beta1, float beta2,     \
+			float eps, float inv1, float inv2),                                                                                \
+		(w, g, m, v, n, clip, lr, decay, beta1, beta2, eps, inv1, inv2))                                                           \
+	X(rmsprop,                                                                                                                         \
+		(float *w, const float *g, float *s, float *v, int64_t n, float clip, float lr, float decay, float alpha, float eps,       \
+			float mu),                                                                                                         \
+		(w, g, s, v, n, clip, lr, decay, alpha, eps, mu))                                                                          \
+	X(ema, (float *e, const float *w, int64_t n, float d), (e, w, n, d))                                                               \
+	X(sum_rows, (double *sum, const float *x, int64_t rows, int64_t cols), (sum, x, rows, cols)) /* reduce.h */                        \
+	X(sum_squares, (double *sum, const float *x, int64_t n), (sum, x, n))                                                              \
+	X(moments, (double *sum, double *squares, const float *x, int64_t rows, int64_t cols), (sum, squares, x, rows, cols))              \
+	X(gradient_sums,                                                                                                                   \
+		(double *sum, double *product, const float *x, const float *dy, const float *mean, int64_t rows, int64_t cols),            \
+		(sum, product, x, dy, mean, rows, cols))                                                                                   \
+	X(affine,                                                                                                                          \
+		(float *y, const float *x, const float *scale, const float *center, const float *shift, int64_t rows, int64_t cols),       \
+		(y, x, scale, center, shift, rows, cols))                                                                                  \
+	X(affine_backward,                                                                                                                 \
+		(float *dx, const float *dy, const float *x, const float *scale, const float *slope, const float *mean,                    \
+			const float *shift, int64_t rows, int64_t cols, int64_t accumulate),                                               \
+		(dx, dy, x, scale, slope, mean, shift, rows, cols, accumulate))                                                            \
+	X(max_forward, (const cnn_image *m, float *y, float *arg, int64_t row0, int64_t row1), (m, y, arg, row0, row1)) /* pool.h */       \
+	X(max_backward, (const cnn_image *m, const float *dy, const float *arg, float *dx, int64_t n, int64_t accumulate),                 \
+		(m, dy, arg, dx, n, accumulate))                                                                                           \
+	X(mean_forward,                                                                                                                    \
+		(const float *x, float *y, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,         \
+			int64_t q, int64_t row0, int64_t row1),                                                                            \
+		(x, y, h, w, c, rows, p, cols, q, row0, row1))                                                                             \
+	X(mean_backward,                                                                                                                   \
+		(const float *dy, float *dx, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,       \
+			int64_t q, int64_t n, int64_t accumulate),                                                                         \
+		(dy, dx, h, w, c, rows, p, cols, q, n, accumulate))                                                                        \
+	X(depthwise_forward,                                                                                                               \
+		(const cnn_image *m, const float *taps, float *y, const cnn_epilogue *e, int64_t row0, int64_t row1),                      \
+		(m, taps, y, e, row0, row1)) /* depthwise.h */                                                                             \
+	X(depthwise_data,                                                                                                                  \
+		(const cnn_image *m, const float *taps, const float *dy, float *dx, int64_t row0, int64_t row1, int64_t accumulate),       \
+		(m, taps, dy, dx, row0, row1, accumulate))                                                                                 \
+	X(depthwise_filter, (const cnn_image *m, const float *dy, float *sum, int64_t row0, int64_t row1), (m, dy, sum, row0, row1))
+
 // cnn_kernels is everything compiled for one instruction set.
-typedef struct cnn_kernels {
+typedef struct {
 	const char *name;
 	int64_t mr, nr; // rows and columns of the register tile
-	void (*pack)(const cnn_factor *f, int64_t panel0, int64_t panel1, float *packed);
 	int64_t (*gather_scratch)(const cnn_gather *g, int64_t cols);
-	void (*gather)(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch);
-	int64_t (*outer_scratch)(const cnn_outer *o, int64_t rows);
-	void (*outer)(const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t k0, int64_t k1, float *c, int64_t ldc,
-		int64_t accumulate, float *scratch);
+	int64_t (*outer_scratch)(int64_t rows);
+#define CNN_MEMBER(name, params, args) void(*name) params;
+	CNN_KERNELS(CNN_MEMBER)
 } cnn_kernels;
 
 // cnn_find returns the kernels of a name, or the best ones if name is NULL. It returns NULL if this processor cannot run them.
@@ -86,12 +147,10 @@ int cnn_use(const char *name); // 0 if this processor cannot run them
 const char *cnn_name(void);
 int64_t cnn_mr(void);
 int64_t cnn_nr(void);
-void cnn_pack(const cnn_factor *f, int64_t panel0, int64_t panel1, float *packed);
 int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols);
-void cnn_gather_run(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch);
-int64_t cnn_outer_scratch(const cnn_outer *o, int64_t rows);
-void cnn_outer_run(const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t k0, int64_t k1, float *c, int64_t ldc,
-	int64_t accumulate, float *scratch);
+int64_t cnn_outer_scratch(int64_t rows);
+#define CNN_DECLARE(name, params, args) void cnn_run_##name params;
+CNN_KERNELS(CNN_DECLARE)
 
 // cnn_alloc returns zeroed memory that begins at a page, or NULL; cnn_free gives it back.
 void *cnn_alloc(size_t bytes);

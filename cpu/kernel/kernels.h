@@ -10,13 +10,18 @@
 #include "gather.h"
 #include "outer.h"
 
+#include "depthwise.h"
+#include "elementwise.h"
+#include "optim.h"
+#include "pool.h"
+#include "reduce.h"
+
+#define CNN_ENTRY(name, params, args) .name = name,
 const cnn_kernels KERNELS = {
 	.name = NAME,
 	.mr = MR,
 	.nr = NR,
-	.pack = pack,
 	.gather_scratch = gather_scratch,
-	.gather = gather,
 	.outer_scratch = outer_scratch,
-	.outer = outer,
+	CNN_KERNELS(CNN_ENTRY)
 };

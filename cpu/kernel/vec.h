@@ -3,10 +3,12 @@
 //
 //	VL             floats in a vector
 //	MR, NV         rows and vectors of the register tile: MR·NV accumulators, NV vectors and a broadcast fit the register file
-//	vloadn         the first n floats, the rest zero; vstoren likewise touches no more than n
+//	vloadn         the first n floats, 0 < n <= VL, the rest zero; vstoren likewise touches no more than n
 //	vmin, vmax     the second operand where one of them is NaN
 //	vround, vpow2  the nearest integer; 2^n for an integer n in [-126, 127]
 //	vpositive      x where a > 0, else 0
+//	vequal         x where a == b, else 0
+//	vtake          x where u is larger than m, else y; a NaN is larger than anything, and nothing is larger than a NaN
 #include <stdint.h>
 #include <string.h>
 
@@ -28,6 +30,10 @@ INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
 INLINE vf vround(vf a) { return _mm512_roundscale_ps(a, 0); }
 INLINE vf vpow2(vf n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23)); }
 INLINE vf vpositive(vf a, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE vf vequal(vf a, vf b, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
+INLINE vf vtake(vf u, vf m, vf x, vf y) {
+	return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(u, m, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(m, m, _CMP_ORD_Q), x);
+}
 INLINE __mmask16 vhead(int64_t n) { return (__mmask16)((1u << n) - 1); }
 INLINE vf vloadn(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(vhead(n), p); }
 INLINE void vstoren(float *p, vf a, int64_t n) { _mm512_mask_storeu_ps(p, vhead(n), a); }
@@ -47,6 +53,10 @@ INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
 INLINE vf vround(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vf vpow2(vf n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)); }
 INLINE vf vpositive(vf a, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE vf vequal(vf a, vf b, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ), x); }
+INLINE vf vtake(vf u, vf m, vf x, vf y) {
+	return _mm256_blendv_ps(y, x, _mm256_and_ps(_mm256_cmp_ps(u, m, _CMP_NLE_UQ), _mm256_cmp_ps(m, m, _CMP_ORD_Q)));
+}
 INLINE __m256i vhead(int64_t n) {
 	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -70,10 +80,20 @@ typedef int32_t vi __attribute__((vector_size(16)));
 INLINE vf vchoose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 INLINE vf vmin(vf a, vf b) { return vchoose(a < b, a, b); }
 INLINE vf vmax(vf a, vf b) { return vchoose(a > b, a, b); }
+INLINE vf vequal(vf a, vf b, vf x) { return (vf)((a == b) & (vi)x); }
+INLINE vf vtake(vf u, vf m, vf x, vf y) { return vchoose(~(u <= m) & (m == m), x, y); }
+#if defined(__SSE2__)
+#include <emmintrin.h>
+INLINE vf vsqrt(vf a) { return _mm_sqrt_ps(a); }
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+INLINE vf vsqrt(vf a) { return (vf)vsqrtq_f32((float32x4_t)a); }
+#else
 INLINE vf vsqrt(vf a) {
 	for (int i = 0; i < VL; i++) a[i] = __builtin_sqrtf(a[i]);
 	return a;
 }
+#endif
 INLINE vf vround(vf a) { // for |a| < 2^22: adding 1.5·2^23 leaves no bits for a fraction
 	const vf big = vset(12582912.0f);
 	return a + big - big;
@@ -81,11 +101,18 @@ INLINE vf vround(vf a) { // for |a| < 2^22: adding 1.5·2^23 leaves no bits for 
 INLINE vf vpow2(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
 INLINE vf vpositive(vf a, vf x) { return (vf)((a > vset(0)) & (vi)x); }
 INLINE vf vloadn(const float *p, int64_t n) {
+	if (n == VL)
+		return vload(p);
 	vf a = {0};
 	memcpy(&a, p, 4 * (size_t)n);
 	return a;
 }
-INLINE void vstoren(float *p, vf a, int64_t n) { memcpy(p, &a, 4 * (size_t)n); }
+INLINE void vstoren(float *p, vf a, int64_t n) {
+	if (n == VL)
+		vstore(p, a);
+	else
+		memcpy(p, &a, 4 * (size_t)n);
+}
 #endif
 
 #define NR (NV * VL)

@@ -1,0 +1,47 @@
+//go:build cgo
+
+package kernel
+
+// #include "kernel.h"
+import "C"
+
+import "unsafe"
+
+// MaxForward writes grid rows [r0, r1) of all images: the largest elements to y, their taps to arg, which may be nil.
+func (m *Image) MaxForward(y, arg []float32, r0, r1 int) {
+	C.cnn_run_max_forward(image(m), first(y), first(arg), C.int64_t(r0), C.int64_t(r1))
+}
+
+// MaxBackward adds dy to the elements of image n of dx that were largest; the image's own pixels are not read.
+func (m *Image) MaxBackward(dy, arg, dx []float32, n int, add bool) {
+	C.cnn_run_max_backward(image(m), first(dy), first(arg), first(dx), C.int64_t(n), truth(add))
+}
+
+// MeanForward averages rows [r0, r1) of all images of (h, w, c) into y.
+func MeanForward(x, y []float32, h, w, c int, rows, cols []Taps, r0, r1 int) {
+	r, p := taps(rows)
+	s, q := taps(cols)
+	C.cnn_run_mean_forward(first(x), first(y), C.int64_t(h), C.int64_t(w), C.int64_t(c), r, p, s, q, C.int64_t(r0), C.int64_t(r1))
+}
+
+// MeanBackward spreads dy over image n of dx.
+func MeanBackward(dy, dx []float32, h, w, c int, rows, cols []Taps, n int, add bool) {
+	r, p := taps(rows)
+	s, q := taps(cols)
+	C.cnn_run_mean_backward(first(dy), first(dx), C.int64_t(h), C.int64_t(w), C.int64_t(c), r, p, s, q, C.int64_t(n), truth(add))
+}
+
+// DepthwiseForward computes grid rows [r0, r1) of all images; weights are (R·S, C).
+func (m *Image) DepthwiseForward(weights, y []float32, e *Epilogue, r0, r1 int) {
+	C.cnn_run_depthwise_forward(image(m), first(weights), first(y), (*C.cnn_epilogue)(unsafe.Pointer(e)), C.int64_t(r0), C.int64_t(r1))
+}
+
+// DepthwiseData computes rows [r0, r1) of all images of the gradient of the input; the image's own pixels are not read.
+func (m *Image) DepthwiseData(weights, dy, dx []float32, r0, r1 int, add bool) {
+	C.cnn_run_depthwise_data(image(m), first(weights), first(dy), first(dx), C.int64_t(r0), C.int64_t(r1), truth(add))
+}
+
+// DepthwiseFilter writes the gradient of the weights over grid rows [r0, r1) of all images to sum, (R·S, C).
+func (m *Image) DepthwiseFilter(dy, sum []float32, r0, r1 int) {
+	C.cnn_run_depthwise_filter(image(m), first(dy), first(sum), C.int64_t(r0), C.int64_t(r1))
+}

@@ -1,0 +1,108 @@
+// Pooling. The loops run over channels innermost, where image and result are contiguous.
+
+// max_forward writes grid rows [row0, row1) of all images: the largest element of each window to y and its tap's number to arg, which may
+// be NULL. Every window touches the image.
+static void max_forward(const cnn_image *m, float *y, float *arg, int64_t row0, int64_t row1) {
+	for (int64_t row = row0; row < row1; row++) {
+		const float *image = m->x + row / m->p * m->h * m->w * m->c;
+		const int64_t h0 = row % m->p * m->step_h + m->first_h;
+		for (int64_t q = 0; q < m->q; q++) {
+			const int64_t w0 = q * m->step_w + m->first_w, o = (row * m->q + q) * m->c;
+			for (int64_t c = 0; c < m->c; c += VL) {
+				const int64_t k = m->c - c < VL ? m->c - c : VL;
+				vf best = vset(0), at = vset(0);
+				int first = 1;
+				for (int64_t t = 0; t < m->rows; t++) {
+					const int64_t h = h0 + t * m->dil_h;
+					if ((uint64_t)h >= (uint64_t)m->h)
+						continue;
+					for (int64_t u = 0; u < m->cols; u++) {
+						const int64_t w = w0 + u * m->dil_w;
+						if ((uint64_t)w >= (uint64_t)m->w)
+							continue;
+						const vf v = vloadn(image + (h * m->w + w) * m->c + c, k), pos = vset((float)(t * m->cols + u));
+						at = first ? pos : vtake(v, best, pos, at);
+						best = first ? v : vtake(v, best, v, best);
+						first = 0;
+					}
+				}
+				vstoren(y + o + c, best, k);
+				if (arg)
+					vstoren(arg + o + c, at, k);
+			}
+		}
+	}
+}
+
+// max_backward adds dy to the elements of image n of dx that were largest. Windows overlap: one task does an image, in order.
+static void max_backward(const cnn_image *m, const float *dy, const float *arg, float *dx, int64_t n, int64_t accumulate) {
+	const int64_t size = m->h * m->w * m->c;
+	dx += n * size;
+	if (!accumulate)
+		memset(dx, 0, 4 * (size_t)size);
+	for (int64_t p = 0; p < m->p; p++)
+		for (int64_t q = 0; q < m->q; q++) {
+			const int64_t h0 = p * m->step_h + m->first_h, w0 = q * m->step_w + m->first_w, o = ((n * m->p + p) * m->q + q) * m->c;
+			for (int64_t t = 0; t < m->rows; t++) {
+				const int64_t h = h0 + t * m->dil_h;
+				if ((uint64_t)h >= (uint64_t)m->h)
+					continue;
+				for (int64_t u = 0; u < m->cols; u++) {
+					const int64_t w = w0 + u * m->dil_w;
+					if ((uint64_t)w >= (uint64_t)m->w)
+						continue;
+					float *d = dx + (h * m->w + w) * m->c;
+					const vf pos = vset((float)(t * m->cols + u));
+					for (int64_t c = 0; c < m->c; c += VL) {
+						const int64_t k = m->c - c < VL ? m->c - c : VL;
+						const vf g = vequal(vloadn(arg + o + c, k), pos, vloadn(dy + o + c, k));
+						vstoren(d + c, vloadn(d + c, k) + g, k);
+					}
+				}
+			}
+		}
+}
+
+// mean_forward writes rows [row0, row1) of all images' means. rows and cols are the taps of the output's rows and columns.
+static void mean_forward(const float *x, float *y, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,
+	int64_t q, int64_t row0, int64_t row1) {
+	for (int64_t row = row0; row < row1; row++) {
+		const cnn_taps *t = rows + row % p;
+		const float *image = x + (row / p * h + t->first) * w * c;
+		for (int64_t j = 0; j < q; j++) {
+			const cnn_taps *u = cols + j;
+			const vf scale = vset(1 / (float)(t->divisor * u->divisor));
+			for (int64_t i = 0; i < c; i += VL) {
+				const int64_t k = c - i < VL ? c - i : VL;
+				vf sum = vset(0);
+				for (int64_t a = 0; a < t->count; a++) {
+					const float *in = image + (a * t->step * w + u->first) * c + i;
+					for (int64_t b = 0; b < u->count; b++, in += u->step * c) sum += vloadn(in, k);
+				}
+				vstoren(y + (row * q + j) * c + i, sum * scale, k);
+			}
+		}
+	}
+}
+
+// mean_backward spreads dy over image n of dx. Windows may overlap: one task does an image, in order.
+static void mean_backward(const float *dy, float *dx, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,
+	int64_t q, int64_t n, int64_t accumulate) {
+	dx += n * h * w * c;
+	dy += n * p * q * c;
+	if (!accumulate)
+		memset(dx, 0, 4 * (size_t)(h * w * c));
+	for (int64_t i = 0; i < p; i++)
+		for (int64_t j = 0; j < q; j++, dy += c) {
+			const cnn_taps *t = rows + i, *u = cols + j;
+			const vf scale = vset(1 / (float)(t->divisor * u->divisor));
+			for (int64_t l = 0; l < c; l += VL) {
+				const int64_t k = c - l < VL ? c - l : VL;
+				const vf g = scale * vloadn(dy + l, k);
+				for (int64_t a = 0; a < t->count; a++) {
+					float *out = dx + ((t->first + a * t->step) * w + u->first) * c + l;
+					for (int64_t b = 0; b < u->count; b++, out += u->step * c) vstoren(out, vloadn(out, k) + g, k);
+				}
+			}
+		}
+}
