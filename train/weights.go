@@ -1,10 +1,8 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/graph"
@@ -78,35 +76,16 @@ func importTensors(f *checkpoint.File, prefix string, params []*graph.Param, set
 	return nil
 }
 
-// checkTensors reports what is missing and what has another shape.
+// checkTensors reports all that is missing, unexpected or of another shape.
 func checkTensors(f *checkpoint.File, prefix string, params []*graph.Param) error {
-	var missing, shapes []string
-	for _, p := range params {
-		info, err := f.Info(prefix + p.Name)
-		switch {
-		case err != nil:
-			missing = append(missing, p.Name)
-		case !slices.Equal(info.Shape, p.Export):
-			shapes = append(shapes, fmt.Sprintf("%s is %v, wanted %v", p.Name, info.Shape, p.Export))
-		}
+	wanted := make([]checkpoint.Want, len(params))
+	for i, p := range params {
+		wanted[i] = checkpoint.Want{Name: p.Name, Shape: p.Export}
 	}
-	var errs []error
-	if len(missing) > 0 {
-		errs = append(errs, fmt.Errorf("%s: %w: %d tensors are missing: %s", f.Path(), ErrWeights, len(missing), shorten(missing)))
+	if err := f.Match(prefix, wanted); err != nil {
+		return fmt.Errorf("%w: %w", ErrWeights, err)
 	}
-	if len(shapes) > 0 {
-		errs = append(errs, fmt.Errorf("%s: %w: %d tensors have another shape: %s", f.Path(), ErrWeights, len(shapes), shorten(shapes)))
-	}
-	return errors.Join(errs...)
-}
-
-// shorten lists the first few names of many.
-func shorten(names []string) string {
-	const most = 6
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return nil
 }
 
 // permuted returns the extents after a permutation of axes, inverse the permutation that undoes it.
