@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
@@ -40,6 +41,15 @@ func results(t *testing.T, run string) [][]string {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // stateFiles lists a run's state files, the newest last.

@@ -90,9 +90,6 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrNotExist, fs.ErrPermission):
 		return exitIO
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") {
-		return exitUsage
-	}
 	return exitInternal
 }
 
@@ -112,5 +109,5 @@ func oneLine(err error) string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(lines, "; "), "Did you mean this?;", "did you mean")
+	return strings.Join(lines, "; ")
 }

@@ -43,7 +43,6 @@ func rootCommand() *cobra.Command {
 
   cnnctl train lenet5          trains on the embedded digits: no data set, no flags, about a minute
   cnnctl train --help          shows what can be set`,
-		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -61,7 +60,21 @@ func rootCommand() *cobra.Command {
 		}
 	}
 	wrapArgs(root)
+	root.SuggestionsMinimumDistance = 2
+	root.Args = unknownCommand
 	return root
+}
+
+// unknownCommand fails for whatever is left of a command line that names none of the commands.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	remedy := "cnnctl --help lists them"
+	if names := root.SuggestionsFor(args[0]); len(names) > 0 {
+		remedy = fmt.Sprintf("did you mean %s?", strings.Join(names, ", "))
+	}
+	return usageError{fmt.Errorf("unknown command %q; %s", args[0], remedy)}
 }
 
 // helpTopic fails where cobra's own help command prints that there is no such topic and succeeds.
