@@ -291,7 +291,9 @@ func describe(name string, v any) string {
 		name = string(r[:longest]) + "..."
 	}
 	switch v := v.(type) {
-	case nil, bool, int64, float64:
+	case nil:
+		return name + "=None"
+	case bool, int64, float64:
 		return fmt.Sprintf("%s=%v", name, v)
 	case *dict:
 		return fmt.Sprintf("%s (dict of %d)", name, len(v.keys))

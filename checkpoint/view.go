@@ -69,9 +69,10 @@ func (v view) contiguous() bool {
 // in elements.
 type viewAxis struct{ n, from, to int64 }
 
-// axes returns the dimensions in the order in which the storage has them, outermost first, so that the storage is read
-// forwards. Where elements overlap, as those of a sliding window, there is no such order; reading could then cost the
-// square of the file, and the error is errRefused. Expanded dimensions, of stride 0, go innermost.
+// axes returns the dimensions of a view that is not contiguous in the order in which the storage has them, outermost
+// first, so that the storage is read forwards. Where elements overlap, as those of a sliding window, there is no such
+// order; reading could then cost the square of the file, and the error is errRefused. Expanded dimensions, of stride 0,
+// go innermost.
 func (v view) axes() ([]viewAxis, error) {
 	var axes []viewAxis
 	to := int64(1)
@@ -91,9 +92,6 @@ func (v view) axes() ([]viewAxis, error) {
 			reach += (a.n - 1) * a.from
 		}
 	}
-	if len(axes) == 0 {
-		axes = []viewAxis{{n: 1}}
-	}
 	return axes, nil
 }
 
@@ -104,9 +102,6 @@ func (f *File) scatter(t Info, put func(i int64, elem []byte)) error {
 	axes, err := t.view.axes()
 	if err != nil {
 		return err
-	}
-	if t.Size == 0 {
-		return nil
 	}
 	elem := int64(t.DType.Size())
 	end := t.offset
