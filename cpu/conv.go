@@ -18,6 +18,8 @@ func bindConvForward(b *binder, f device.ConvForward) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseForward(b, l, x, w, y, e)
+	case l.thin():
+		return thinForward(b, l, x, w, y, e)
 	case kernel.Available:
 		return gathers(b, gatherForward(f.Conv, x, w, y, e)...)
 	case l.pointwise():

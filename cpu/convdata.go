@@ -13,6 +13,8 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardData(b, l, dy, w, dx, g.Accumulate)
+	case l.narrow():
+		return spread(b, l, dy, w, dx, g.Accumulate)
 	case kernel.Available:
 		return scattered(b, g.Conv, dy, w, dx, g.Accumulate)
 	case l.pointwise():

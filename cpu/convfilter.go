@@ -13,6 +13,8 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardFilter(b, l, x, dy, dw, g.Accumulate)
+	case l.thin():
+		return thinFilter(b, l, x, dy, dw, g.Accumulate)
 	case kernel.Available:
 		return filterGradient(b, g.Conv, x, dy, dw, g.Accumulate)
 	case l.pointwise():

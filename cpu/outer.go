@@ -27,7 +27,7 @@ func outers(b *binder, list []outerProduct, result []float32, size, ldc int, add
 	m, n, windows := int(o.M), int(o.N), o.B.Windows()
 	rows := every(m, min(m, rowsPerTask))
 	perCols := max(1, 2*wanted/(rows.count*len(list)))
-	cols := every(n, min(n, max(roundUp((n+perCols-1)/perCols, nr), 4*nr)))
+	cols := every(n, min(n, max(roundUp((n+perCols-1)/perCols, nr), 12*nr)))
 	blocks := rows.count * cols.count * len(list)
 	parts := every(windows, windows)
 	if work := int64(m) * int64(n) * int64(windows) / worthTask; blocks < wanted/2 && work > 1 {

@@ -82,3 +82,18 @@ static void finish(const cnn_epilogue *e, const float *y, float *const *rows, in
 		}
 	}
 }
+
+// finish_rows finishes rows of n columns that lie one after another from first on. Short rows are taken several at a time, with the bias
+// repeated, so that vectors are full.
+static void finish_rows(const cnn_epilogue *e, const float *y, float *first, int64_t rows, int64_t n) {
+	float bias[VL * VL];
+	const int64_t together = n < VL ? VL : 1;
+	cnn_epilogue wide = *e;
+	if (e->bias && n < VL) {
+		for (int64_t i = 0; i < VL * n; i++) bias[i] = e->bias[i % n];
+		wide.bias = bias;
+	}
+	if (!e->bias && !e->residual && !e->act)
+		return;
+	for (; rows > 0; rows -= together, first += together * n) finish(&wide, y, &first, 1, 0, (rows < together ? rows : together) * n);
+}

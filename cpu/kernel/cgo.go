@@ -10,6 +10,12 @@ package kernel
 // #cgo nocallback cnn_run_gather
 // #cgo noescape cnn_run_outer
 // #cgo nocallback cnn_run_outer
+// #cgo noescape cnn_run_thin_forward
+// #cgo nocallback cnn_run_thin_forward
+// #cgo noescape cnn_run_thin_filter
+// #cgo nocallback cnn_run_thin_filter
+// #cgo noescape cnn_run_spread
+// #cgo nocallback cnn_run_spread
 // #cgo noescape cnn_run_act
 // #cgo nocallback cnn_run_act
 // #cgo noescape cnn_run_act_backward

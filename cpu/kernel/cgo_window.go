@@ -45,3 +45,24 @@ func (m *Image) DepthwiseData(weights, dy, dx []float32, r0, r1 int, add bool) {
 func (m *Image) DepthwiseFilter(dy, sum []float32, r0, r1 int) {
 	C.cnn_run_depthwise_filter(image(m), first(dy), first(sum), C.int64_t(r0), C.int64_t(r1))
 }
+
+// ThinScratch returns the floats that a task of ThinForward or ThinFilter needs.
+func (m *Image) ThinScratch(filters int) int {
+	return int(C.cnn_thin_scratch(image(m), C.int64_t(filters)))
+}
+
+// ThinForward computes images [n0, n1) of a convolution of images of one channel, whose windows are one column apart.
+func (m *Image) ThinForward(weights []float32, filters int, y []float32, e *Epilogue, n0, n1 int, scratch []float32) {
+	C.cnn_run_thin_forward(image(m), first(weights), C.int64_t(filters), first(y), (*C.cnn_epilogue)(unsafe.Pointer(e)), C.int64_t(n0),
+		C.int64_t(n1), first(scratch))
+}
+
+// ThinFilter writes the gradient of the filters over images [n0, n1) to dw.
+func (m *Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, scratch []float32) {
+	C.cnn_run_thin_filter(image(m), first(dy), C.int64_t(filters), first(dw), C.int64_t(n0), C.int64_t(n1), first(scratch))
+}
+
+// Spread computes images [n0, n1) of the gradient dx of an image with few channels; packed holds the factors of the filter rows.
+func (m *Image) Spread(packed, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {
+	C.cnn_run_spread(image(m), first(packed), first(dy), C.int64_t(filters), first(dx), C.int64_t(n0), C.int64_t(n1), truth(add))
+}

@@ -50,6 +50,13 @@ INLINE int next_chunk(runs r, int64_t depth, chunk *c) {
 
 static const float zeros[max_depth] __attribute__((aligned(64)));
 
+// copy_run copies n floats and touches no others.
+INLINE void copy_run(float *dst, const float *src, int64_t n) {
+	for (; n >= VL; n -= VL, dst += VL, src += VL) vstore(dst, vload(src));
+	if (n > 0)
+		vstoren(dst, vloadn(src, n), n);
+}
+
 // A window is a position of the grid.
 typedef struct { int64_t n, p, q; } window;
 
@@ -68,7 +75,10 @@ INLINE void window_next(const cnn_image *a, window *at) {
 static const float *border(const float *row, int64_t from, int64_t len, int64_t size, float *patch) {
 	if (from + len <= 0 || from >= size)
 		return zeros;
-	for (int64_t k = 0; k < len; k++) patch[k] = from + k >= 0 && from + k < size ? row[from + k] : 0;
+	const int64_t lo = from < 0 ? -from : 0, hi = from + len > size ? size - from : len;
+	for (int64_t k = 0; k < lo; k += VL) vstore(patch + k, vset(0));
+	copy_run(patch + lo, row + from + lo, hi - lo);
+	for (int64_t k = hi; k < len; k++) patch[k] = 0;
 	return patch;
 }
 
@@ -102,7 +112,7 @@ INLINE void point(const cnn_image *m, runs r, const chunk *c, window at, const f
 // gather_scratch returns the floats of scratch that a task over cols columns needs.
 static int64_t gather_scratch(const cnn_gather *g, int64_t cols) {
 	const int64_t depth = depth_of(cols), panels = (cols + NR - 1) / NR;
-	return MR * max_depth + (g->packed ? 0 : panels * NR * depth);
+	return MR * max_depth + VL + (g->packed ? 0 : panels * NR * depth);
 }
 
 // gather computes rows [i0, i1) and columns [j0, j1) of the result; j0 is a multiple of NR.
@@ -111,7 +121,7 @@ static void gather(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int6
 	const runs r = image_runs(m);
 	const int64_t total = r.count * r.len, limit = depth_of(j1 - j0);
 	const int finishes = g->epilogue.bias || g->epilogue.residual || g->epilogue.act;
-	float *patch = scratch, *own = scratch + MR * max_depth;
+	float *patch = scratch, *own = scratch + MR * max_depth + VL;
 	const float *a[max_runs * MR];
 	float *c[MR], *cj[MR];
 	chunk k = {0};

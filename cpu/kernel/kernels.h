@@ -15,6 +15,8 @@
 #include "optim.h"
 #include "pool.h"
 #include "reduce.h"
+#include "spread.h"
+#include "thin.h"
 
 #define CNN_ENTRY(name, params, args) .name = name,
 const cnn_kernels KERNELS = {
@@ -23,5 +25,6 @@ const cnn_kernels KERNELS = {
 	.nr = NR,
 	.gather_scratch = gather_scratch,
 	.outer_scratch = outer_scratch,
+	.thin_scratch = thin_scratch,
 	CNN_KERNELS(CNN_ENTRY)
 };

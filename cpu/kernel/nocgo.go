@@ -41,3 +41,13 @@ func MeanBackward(dy, dx []float32, h, w, c int, rows, cols []Taps, n int, add b
 func (*Image) DepthwiseForward(weights, y []float32, e *Epilogue, r0, r1 int)        { panic(missing) }
 func (*Image) DepthwiseData(weights, dy, dx []float32, r0, r1 int, add bool)         { panic(missing) }
 func (*Image) DepthwiseFilter(dy, sum []float32, r0, r1 int)                         { panic(missing) }
+func (*Image) ThinScratch(filters int) int                                           { panic(missing) }
+func (*Image) ThinForward(weights []float32, filters int, y []float32, e *Epilogue, n0, n1 int, scratch []float32) {
+	panic(missing)
+}
+func (*Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, scratch []float32) {
+	panic(missing)
+}
+func (*Image) Spread(packed, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {
+	panic(missing)
+}

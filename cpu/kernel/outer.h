@@ -17,13 +17,6 @@ static void pack_left(const cnn_outer *o, int64_t m0, int64_t m1, int64_t k0, in
 	}
 }
 
-// copy_run copies n floats, at most NR; it may write up to a multiple of VL.
-INLINE void copy_run(float *dst, const float *src, int64_t n) {
-	for (; n >= VL; n -= VL, dst += VL, src += VL) vstore(dst, vload(src));
-	if (n > 0)
-		vstoren(dst, vloadn(src, n), n);
-}
-
 INLINE void clear_run(float *dst, int64_t n) { memset(dst, 0, 4 * (size_t)n); }
 
 // pack_segment writes floats [off, off+n) of a run of windows [q0, q1) of one grid row to dst, rows NR apart. h and w0 are the image row

@@ -88,6 +88,10 @@ static void mean_forward(const float *x, float *y, int64_t h, int64_t w, int64_t
 // mean_backward spreads dy over image n of dx. Windows may overlap: one task does an image, in order.
 static void mean_backward(const float *dy, float *dx, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,
 	int64_t q, int64_t n, int64_t accumulate) {
+	// Windows that do not overlap write where others would add.
+	int disjoint = !accumulate;
+	for (int64_t i = 1; i < p; i++) disjoint &= rows[i - 1].first + rows[i - 1].count * rows[i - 1].step <= rows[i].first;
+	for (int64_t j = 1; j < q; j++) disjoint &= cols[j - 1].first + cols[j - 1].count * cols[j - 1].step <= cols[j].first;
 	dx += n * h * w * c;
 	dy += n * p * q * c;
 	if (!accumulate)
@@ -101,7 +105,10 @@ static void mean_backward(const float *dy, float *dx, int64_t h, int64_t w, int6
 				const vf g = scale * vloadn(dy + l, k);
 				for (int64_t a = 0; a < t->count; a++) {
 					float *out = dx + ((t->first + a * t->step) * w + u->first) * c + l;
-					for (int64_t b = 0; b < u->count; b++, out += u->step * c) vstoren(out, vloadn(out, k) + g, k);
+					if (disjoint)
+						for (int64_t b = 0; b < u->count; b++, out += u->step * c) vstoren(out, g, k);
+					else
+						for (int64_t b = 0; b < u->count; b++, out += u->step * c) vstoren(out, vloadn(out, k) + g, k);
 				}
 			}
 		}

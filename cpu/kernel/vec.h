@@ -7,6 +7,7 @@
 //	vmin, vmax     the second operand where one of them is NaN
 //	vround, vpow2  the nearest integer; 2^n for an integer n in [-126, 127]
 //	vpositive      x where a > 0, else 0
+//	vsum           the sum of the lanes
 //	vequal         x where a == b, else 0
 //	vtake          x where u is larger than m, else y; a NaN is larger than anything, and nothing is larger than a NaN
 #include <stdint.h>
@@ -30,6 +31,7 @@ INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
 INLINE vf vround(vf a) { return _mm512_roundscale_ps(a, 0); }
 INLINE vf vpow2(vf n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23)); }
 INLINE vf vpositive(vf a, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE float vsum(vf a) { return _mm512_reduce_add_ps(a); }
 INLINE vf vequal(vf a, vf b, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(u, m, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(m, m, _CMP_ORD_Q), x);
@@ -53,6 +55,11 @@ INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
 INLINE vf vround(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vf vpow2(vf n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)); }
 INLINE vf vpositive(vf a, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE float vsum(vf a) {
+	const __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	const __m128 t = _mm_add_ps(s, _mm_movehl_ps(s, s));
+	return _mm_cvtss_f32(_mm_add_ss(t, _mm_movehdup_ps(t)));
+}
 INLINE vf vequal(vf a, vf b, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ), x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm256_blendv_ps(y, x, _mm256_and_ps(_mm256_cmp_ps(u, m, _CMP_NLE_UQ), _mm256_cmp_ps(m, m, _CMP_ORD_Q)));
@@ -80,6 +87,7 @@ typedef int32_t vi __attribute__((vector_size(16)));
 INLINE vf vchoose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 INLINE vf vmin(vf a, vf b) { return vchoose(a < b, a, b); }
 INLINE vf vmax(vf a, vf b) { return vchoose(a > b, a, b); }
+INLINE float vsum(vf a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 INLINE vf vequal(vf a, vf b, vf x) { return (vf)((a == b) & (vi)x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) { return vchoose(~(u <= m) & (m == m), x, y); }
 #if defined(__SSE2__)
