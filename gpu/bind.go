@@ -15,6 +15,8 @@ import (
 var bindings = table(
 	on(bindFill), on(bindCopy), on(bindAdd), on(bindActForward), on(bindActBackward), on(bindDropout),
 	on(bindNorm2), on(bindBiasGrad),
+	on(bindGemm),
+	on(bindMaxPoolForward), on(bindMaxPoolBackward), on(bindAvgPoolForward), on(bindAvgPoolBackward), on(bindAdaptiveForward), on(bindAdaptiveBackward),
 	on(bindSoftmax), on(bindSoftmaxBackward), on(bindCrossEntropy),
 	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA),
 )
@@ -205,8 +207,8 @@ func aligned(list ...cu.DevicePtr) bool {
 	return true
 }
 
-// flag is a bool as a kernel's argument.
-func flag(v bool) int32 {
+// boolArg is a bool as a kernel's argument.
+func boolArg(v bool) int32 {
 	if v {
 		return 1
 	}

@@ -36,7 +36,7 @@ func bindActForward(b *binder, f device.ActForward) {
 }
 
 func bindActBackward(b *binder, g device.ActBackward) {
-	b.elementwise("act_backward_f32", g.N, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Y)}, int32(g.Act), flag(g.Accumulate))
+	b.elementwise("act_backward_f32", g.N, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Y)}, int32(g.Act), boolArg(g.Accumulate))
 }
 
 func bindAdd(b *binder, a device.Add) {
@@ -58,7 +58,7 @@ func bindCopy(b *binder, c device.Copy) {
 	// Long rows are cut where the rows alone do not fill the GPU.
 	whole := b.stride(rows*items, elementwiseThreads).x
 	g.y = int(min(ceilDiv(items, lanes), max(1, int64(whole/g.x)), 65535))
-	b.launch("elementwise", name, g, dst, src, rows, cols, to, from, int32(lanes), flag(c.Accumulate))
+	b.launch("elementwise", name, g, dst, src, rows, cols, to, from, int32(lanes), boolArg(c.Accumulate))
 }
 
 // nextPowerOfTwo returns the smallest power of two that is at least n.
@@ -68,5 +68,5 @@ func bindDropout(b *binder, d device.Dropout) {
 	x, y := b.mem(d.X), b.mem(d.Y)
 	key := d.Key()
 	b.launch("elementwise", "dropout_f32", b.stride(ceilDiv(int64(d.N), 4), elementwiseThreads),
-		y, x, int64(d.N), b.mem(d.Hyper), key[0], key[1], d.Layer, d.Threshold(), 1/(1-d.P), flag(d.Accumulate), flag(aligned(x, y)))
+		y, x, int64(d.N), b.mem(d.Hyper), key[0], key[1], d.Layer, d.Threshold(), 1/(1-d.P), boolArg(d.Accumulate), boolArg(aligned(x, y)))
 }

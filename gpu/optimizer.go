@@ -41,7 +41,7 @@ func (b *binder) update(name string, u device.Update, state []device.Mem, rest .
 	if count == 0 { // everything is frozen
 		return
 	}
-	args := []any{w, g, b.constant(table), norm, hyper, u.MaxNorm, flag(aligned(slabs...))}
+	args := []any{w, g, b.constant(table), norm, hyper, u.MaxNorm, boolArg(aligned(slabs...))}
 	for _, p := range slabs[2:] {
 		args = append(args, p)
 	}
@@ -52,7 +52,7 @@ func bindSGD(b *binder, s device.SGD) {
 	if s.V.IsZero() {
 		b.update("sgd_f32", s.Update, nil)
 	} else {
-		b.update("sgd_momentum_f32", s.Update, []device.Mem{s.V}, flag(s.Nesterov))
+		b.update("sgd_momentum_f32", s.Update, []device.Mem{s.V}, boolArg(s.Nesterov))
 	}
 }
 
@@ -70,5 +70,5 @@ func bindRMSprop(b *binder, r device.RMSprop) {
 
 func bindEMA(b *binder, e device.EMA) {
 	avg, w := b.mem(e.E), b.mem(e.W)
-	b.launch("optimizer", "ema_f32", b.stride(ceilDiv(int64(e.N), 4), 256), avg, w, int64(e.N), b.mem(e.Hyper), flag(aligned(avg, w)))
+	b.launch("optimizer", "ema_f32", b.stride(ceilDiv(int64(e.N), 4), 256), avg, w, int64(e.N), b.mem(e.Hyper), boolArg(aligned(avg, w)))
 }

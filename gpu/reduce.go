@@ -14,7 +14,7 @@ func bindNorm2(b *binder, m device.Norm2) {
 	parts := min(1024, ceilDiv(int64(m.N), 16*reduceThreads))
 	partial := b.scratch(8 * parts)
 	x := b.mem(m.X)
-	b.launch("reduce", "sum_squares_f32", grid{x: int(parts)}, partial, x, int64(m.N), flag(aligned(x)))
+	b.launch("reduce", "sum_squares_f32", grid{x: int(parts)}, partial, x, int64(m.N), boolArg(aligned(x)))
 	b.launch("reduce", "root_of_sum_f64", grid{}, b.mem(m.Y), partial, int32(parts))
 }
 
@@ -29,5 +29,5 @@ func bindBiasGrad(b *binder, g device.BiasGrad) {
 	parts = ceilDiv(rows, perPart)
 	partial := b.scratch(8 * parts * cols)
 	b.launch("reduce", "column_sums_f32", grid{x: int(across), y: int(parts)}, partial, b.mem(g.DY), rows, cols, perPart, int32(width))
-	b.launch("reduce", "add_parts_f64", b.stride(cols, reduceThreads), b.mem(g.DB), partial, cols, int32(parts), flag(g.Accumulate))
+	b.launch("reduce", "add_parts_f64", b.stride(cols, reduceThreads), b.mem(g.DB), partial, cols, int32(parts), boolArg(g.Accumulate))
 }

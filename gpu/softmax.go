@@ -25,7 +25,7 @@ func bindSoftmax(b *binder, s device.Softmax) {
 
 func bindSoftmaxBackward(b *binder, s device.SoftmaxBackward) {
 	b.launch("softmax", "softmax_backward_f32", b.rowGrid(s.Rows, s.Classes),
-		b.mem(s.DX), b.mem(s.Y), b.mem(s.DY), int64(s.Rows), int32(s.Classes), flag(s.Accumulate))
+		b.mem(s.DX), b.mem(s.Y), b.mem(s.DY), int64(s.Rows), int32(s.Classes), boolArg(s.Accumulate))
 }
 
 // bindCrossEntropy needs two or three launches: every gradient is divided by the number of rows that count.

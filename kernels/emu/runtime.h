@@ -6,7 +6,8 @@
 //	memory.*   device memory, shared memory, and what is known of each byte
 //	access.cc  the checks before each load and store
 //	async.cc   cp.async
-//	driver.cc, stream.cc  the driver's functions
+//	driver.cc, copy.cc, module.cc, stream.cc  the driver's functions
+//	fault.cc   injected failures
 //
 // One kernel runs at a time, on the thread that launched it, under the driver's lock: nothing here needs atomics.
 #pragma once

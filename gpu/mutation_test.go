@@ -1,0 +1,110 @@
+//go:build cuda && cgo && linux
+
+package gpu
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cnnctl/cnnctl/gpu/internal/driver"
+)
+
+var mutate = flag.Bool("mutate", false, "run TestMutations, which takes some minutes")
+
+// mutations are mistakes in the kernels, each of which some test must notice: a removed barrier, a bound that is off by one, a wrong lane.
+var mutations = []struct{ file, old, new string }{
+	{"cuda.cuh", "	__syncthreads();\n	T sum = 0;", "	T sum = 0;"},
+	{"cuda.cuh", "for (int m = 16; m > 0; m >>= 1) v += ", "for (int m = 8; m > 0; m >>= 1) v += "},
+	{"elementwise.cu", "	if (i < n) scalar(i);", "	if (i <= n) scalar(i);"},
+	{"elementwise.cu", "v < whole; v += grid_threads()", "v <= whole; v += grid_threads()"},
+	{"elementwise.cu", "if (vector && i + 4 <= n)", "if (vector && i + 3 <= n)"},
+	{"elementwise.cu", "if (i + j < n) {", "if (i + j <= n) {"},
+	{"elementwise.cu", "c < columns; c += Width * step", "c <= columns; c += Width * step"},
+	{"elementwise.cu", "const float d = drop(x[i + j], keep[j]);", "const float d = x[i + j] * keep[j];"},
+	{"philox.cuh", "round < 10", "round < 9"},
+	{"activation.cuh", "case relu: return x <= 0 ? 0.0f : x;", "case relu: return x > 0 ? x : 0.0f;"},
+	{"activation.cuh", "y > 0 && y < 6", "y > 0 && y <= 6"},
+	{"reduce.cu", "if (thread < half) sums", "if (thread <= half) sums"},
+	{"reduce.cu", "		__syncthreads();\n		if (thread < half)", "		if (thread < half)"},
+	{"reduce.cu", "done = n / 4 * 4;", "done = (n + 3) / 4 * 4;"},
+	{"reduce.cu", "if (c < columns) {", "if (c <= columns) {"},
+	{"reduce.cu", "r < last; r += row_lanes", "r <= last; r += row_lanes"},
+	{"reduce.cu", "static_cast<double>(v.x) * v.x", "static_cast<double>(v.x * v.x)"},
+	{"optimizer.cu", "done = piece.length / 4 * 4;", "done = (piece.length + 3) / 4 * 4;"},
+	{"optimizer.cu", "if (vector && piece.first % 4 == 0)", "if (vector)"},
+	{"optimizer.cu", "if (!isfinite(n)) return false;", "if (n != n) return false;"},
+	{"softmax.cu", "if (r >= rows) return;", "if (r > rows) return;"},
+	{"softmax.cu", "!(v < own)", "(v >= own)"},
+	{"softmax.cu", "	__syncthreads();\n	top1 =", "	top1 ="},
+	{"softmax.cu", "for (int m = 16; m > 0; m >>= 1) {\n		const float other", "for (int m = 8; m > 0; m >>= 1) {\n		const float other"},
+	{"softmax.cu", "target = warp_min(target);", "target = __shfl_sync(all_lanes, target, 0);"},
+	{"probe.cu", "	__syncthreads();\n	uint32_t fa[4], fb[2];", "	uint32_t fa[4], fb[2];"},
+	{"probe.cu", "wait_async<1>();", "wait_async<2>();"},
+	{"probe.cu", "&sa[lane % 16][lane / 16 * 8]", "&sa[lane % 16][lane / 8 % 2 * 8]"},
+}
+
+func TestMutations(t *testing.T) {
+	if !*mutate {
+		t.Skip("runs with -args -mutate")
+	}
+	emulated(t, "CNNCTL_EMU_ORDER", "forward")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "kernels"), os.DirFS("../kernels")); err != nil {
+		t.Fatal(err)
+	}
+	library := filepath.Join(dir, "libcuda-emu.so")
+	build := func() {
+		c := exec.Command("make", "-C", filepath.Join(dir, "kernels"), "emu", "EMU="+library)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	caught := func() (bool, string) {
+		c := exec.Command(exe, "-test.failfast")
+		c.Env = append(os.Environ(), driver.Variable+"="+library)
+		out, err := c.CombinedOutput()
+		for line := range bytes.Lines(out) {
+			if bytes.Contains(line, []byte("_test.go:")) || bytes.Contains(line, []byte("run.go:")) {
+				return err != nil, string(bytes.TrimSpace(line))
+			}
+		}
+		return err != nil, string(out)
+	}
+	build()
+	if fails, why := caught(); fails {
+		t.Fatalf("the tests fail without a mutation: %s", why)
+	}
+	for _, m := range mutations {
+		path := filepath.Join(dir, "kernels", m.file)
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(source)
+		if !strings.Contains(text, m.old) {
+			t.Errorf("%s has no %q", m.file, m.old)
+			continue
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(text, m.old, m.new, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		build()
+		if fails, why := caught(); fails {
+			t.Logf("%s: %q is found: %.150s", m.file, m.new, why)
+		} else {
+			t.Errorf("%s: %q in place of %q is not found", m.file, m.new, m.old)
+		}
+		if err := os.WriteFile(path, source, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+// Pooling. One thread computes one pixel of the result, for one channel or four; the gradients gather what the windows over a pixel
+// contribute, in the order of the windows, so that nothing needs an atomic addition.
+
+#include "rows.cuh"
+#include "window.cuh"
+
+constexpr int threads = 256;
+
+// Y = the largest element of each window, ARG = its tap r*S+s; ARG may be absent. The first of equal elements wins, and NaN over all.
+template <int Width> DEVICE void max_forward(float *y, float *arg, const float *x, int lanes, WINDOW) {
+	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
+	for_each_row<Width>(static_cast<index_t>(images) * out_rows * out_columns, channels, lanes, [&](index_t number, int c) {
+		const Pixel o = pixel_of(number, out_rows, out_columns);
+		const Range tr = rows.taps_inside(o.row), ts = columns.taps_inside(o.column);
+		const float first = static_cast<float>(tr.begin * taps_s + ts.begin);
+		Vector<Width> best = each<Width>([](int) { return -INFINITY; }), where = each<Width>([&](int) { return first; });
+		for (int r = tr.begin; r < tr.end; r++) {
+			for (int s = ts.begin; s < ts.end; s++) {
+				const int h = rows.start(o.row) + r * dilation_h, w = columns.start(o.column) + s * dilation_w;
+				const Vector<Width> in = load<Width>(x + at(o.image, h, w, height, width, channels) + c);
+				const float tap = static_cast<float>(r * taps_s + s);
+#pragma unroll
+				for (int i = 0; i < Width; i++) {
+					const float u = in.v[i], m = best.v[i];
+					const bool take = !(u <= m) && m == m;
+					best.v[i] = take ? u : m;
+					where.v[i] = take ? tap : where.v[i];
+				}
+			}
+		}
+		store<Width>(y + number * channels + c, best);
+		if (arg) store<Width>(arg + number * channels + c, where);
+	});
+}
+
+EXPORT_KERNEL(max_pool_forward_f32, threads, 4, (float *y, float *arg, const float *__restrict__ x, int lanes, WINDOW)) {
+	max_forward<1>(y, arg, x, lanes, WINDOW_ARGUMENTS);
+}
+
+EXPORT_KERNEL(max_pool_forward_f32_x4, threads, 4, (float *y, float *arg, const float *__restrict__ x, int lanes, WINDOW)) {
+	max_forward<4>(y, arg, x, lanes, WINDOW_ARGUMENTS);
+}
+
+// DX (+)= the sum of DY over the windows whose ARG is this pixel.
+template <int Width> DEVICE void max_backward(float *dx, const float *dy, const float *arg, int accumulate, int lanes, WINDOW) {
+	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
+	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
+		const Pixel i = pixel_of(number, height, width);
+		const Range over_h = rows.outputs_over(i.row), over_w = columns.outputs_over(i.column);
+		Vector<Width> sum = {};
+		for (int p = over_h.begin; p < over_h.end; p++) {
+			const int r = rows.tap(p, i.row);
+			if (r < 0) continue;
+			for (int q = over_w.begin; q < over_w.end; q++) {
+				const int s = columns.tap(q, i.column);
+				if (s < 0) continue;
+				const index_t o = at(i.image, p, q, out_rows, out_columns, channels) + c;
+				const Vector<Width> d = load<Width>(dy + o), a = load<Width>(arg + o);
+				const float tap = static_cast<float>(r * taps_s + s);
+#pragma unroll
+				for (int k = 0; k < Width; k++) sum.v[k] += a.v[k] == tap ? d.v[k] : 0.0f;
+			}
+		}
+		put<Width>(dx + number * channels + c, sum, accumulate);
+	});
+}
+
+EXPORT_KERNEL(max_pool_backward_f32, threads, 4,
+			  (float *dx, const float *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) {
+	max_backward<1>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS);
+}
+
+EXPORT_KERNEL(max_pool_backward_f32_x4, threads, 4,
+			  (float *dx, const float *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) {
+	max_backward<4>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS);
+}
+
+// What an output averages along one axis: count positions from first, step apart.
+struct Taps {
+	int first, step, count;
+};
+
+// An axis of average pooling. The mean counts the positions in [low, high), the padding included or not.
+struct Averaged {
+	Axis axis;
+	int low, high;
+
+	MEMBER Taps taps(int o) const {
+		const Range t = axis.taps_inside(o);
+		return {axis.start(o) + t.begin * axis.dilation, axis.dilation, t.end - t.begin};
+	}
+	// A window without a single position counts one: its mean is zero and not NaN.
+	MEMBER int divisor(int o) const {
+		const Range t = axis.taps_between(o, low, high);
+		return max(1, t.end - t.begin);
+	}
+	MEMBER Range outputs(int i) const { return axis.outputs_over(i); }
+	MEMBER bool reads(int o, int i) const { return axis.tap(o, i) >= 0; }
+};
+
+// An axis of adaptive average pooling: device.AdaptiveSpan. Its inverse is the same function with both sizes exchanged.
+struct Adaptive {
+	int size, count;
+
+	static MEMBER Range span(int o, int in, int out) {
+		const unsigned lo = static_cast<unsigned>(o) * in, hi = lo + in;
+		return {static_cast<int>(lo / out), static_cast<int>((hi + out - 1) / out)};
+	}
+	MEMBER Taps taps(int o) const {
+		const Range s = span(o, size, count);
+		return {s.begin, 1, s.end - s.begin};
+	}
+	MEMBER int divisor(int o) const { return taps(o).count; }
+	MEMBER Range outputs(int i) const { return span(i, count, size); }
+	MEMBER bool reads(int, int) const { return true; }
+};
+
+// The sizes of an average's tensors: X (images, height, width, channels), Y (images, out_rows, out_columns, channels).
+struct Sizes {
+	int images, height, width, channels, out_rows, out_columns;
+};
+
+// Y = the mean over the taps of each output. Every row of taps has a sum of its own, which keeps the error of large windows small.
+template <int Width, class Along> DEVICE void average_forward(float *y, const float *x, int lanes, Sizes z, Along rows, Along columns) {
+	for_each_row<Width>(static_cast<index_t>(z.images) * z.out_rows * z.out_columns, z.channels, lanes, [&](index_t number, int c) {
+		const Pixel o = pixel_of(number, z.out_rows, z.out_columns);
+		const Taps th = rows.taps(o.row), tw = columns.taps(o.column);
+		Vector<Width> sum = {};
+		for (int i = 0; i < th.count; i++) {
+			Vector<Width> line = {};
+			for (int j = 0; j < tw.count; j++) {
+				const Vector<Width> in =
+					load<Width>(x + at(o.image, th.first + i * th.step, tw.first + j * tw.step, z.height, z.width, z.channels) + c);
+#pragma unroll
+				for (int k = 0; k < Width; k++) line.v[k] += in.v[k];
+			}
+#pragma unroll
+			for (int k = 0; k < Width; k++) sum.v[k] += line.v[k];
+		}
+		const float divisor = static_cast<float>(rows.divisor(o.row)) * static_cast<float>(columns.divisor(o.column));
+		store<Width>(y + number * z.channels + c, each<Width>([&](int k) { return sum.v[k] / divisor; }));
+	});
+}
+
+// DX (+)= the sum of DY/divisor over the outputs that average this pixel.
+template <int Width, class Along>
+DEVICE void average_backward(float *dx, const float *dy, int accumulate, int lanes, Sizes z, Along rows, Along columns) {
+	for_each_row<Width>(static_cast<index_t>(z.images) * z.height * z.width, z.channels, lanes, [&](index_t number, int c) {
+		const Pixel i = pixel_of(number, z.height, z.width);
+		const Range over_h = rows.outputs(i.row), over_w = columns.outputs(i.column);
+		Vector<Width> sum = {};
+		for (int p = over_h.begin; p < over_h.end; p++) {
+			if (!rows.reads(p, i.row)) continue;
+			const float high = static_cast<float>(rows.divisor(p));
+			for (int q = over_w.begin; q < over_w.end; q++) {
+				if (!columns.reads(q, i.column)) continue;
+				const float share = 1.0f / (high * static_cast<float>(columns.divisor(q)));
+				const Vector<Width> d = load<Width>(dy + at(i.image, p, q, z.out_rows, z.out_columns, z.channels) + c);
+#pragma unroll
+				for (int k = 0; k < Width; k++) sum.v[k] += d.v[k] * share;
+			}
+		}
+		put<Width>(dx + number * z.channels + c, sum, accumulate);
+	});
+}
+
+// The parameters that the averages add to those of a window: the positions that count.
+#define COUNTED int low_h, int high_h, int low_w, int high_w
+#define WINDOW_SIZES (Sizes{images, height, width, channels, out_rows, out_columns})
+#define AVERAGED_ROWS (Averaged{WINDOW_ROWS, low_h, high_h})
+#define AVERAGED_COLUMNS (Averaged{WINDOW_COLUMNS, low_w, high_w})
+
+EXPORT_KERNEL(avg_pool_forward_f32, threads, 4, (float *y, const float *__restrict__ x, COUNTED, int lanes, WINDOW)) {
+	average_forward<1>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
+}
+
+EXPORT_KERNEL(avg_pool_forward_f32_x4, threads, 4, (float *y, const float *__restrict__ x, COUNTED, int lanes, WINDOW)) {
+	average_forward<4>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
+}
+
+EXPORT_KERNEL(avg_pool_backward_f32, threads, 4, (float *dx, const float *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) {
+	average_backward<1>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
+}
+
+EXPORT_KERNEL(avg_pool_backward_f32_x4, threads, 4, (float *dx, const float *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) {
+	average_backward<4>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
+}
+
+#define ADAPTIVE int images, int height, int width, int channels, int out_rows, int out_columns
+#define ADAPTIVE_AXES (Adaptive{height, out_rows}), (Adaptive{width, out_columns})
+
+EXPORT_KERNEL(adaptive_avg_pool_forward_f32, threads, 4, (float *y, const float *__restrict__ x, int lanes, ADAPTIVE)) {
+	average_forward<1>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
+}
+
+EXPORT_KERNEL(adaptive_avg_pool_forward_f32_x4, threads, 4, (float *y, const float *__restrict__ x, int lanes, ADAPTIVE)) {
+	average_forward<4>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
+}
+
+EXPORT_KERNEL(adaptive_avg_pool_backward_f32, threads, 4, (float *dx, const float *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) {
+	average_backward<1>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
+}
+
+EXPORT_KERNEL(adaptive_avg_pool_backward_f32_x4, threads, 4, (float *dx, const float *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) {
+	average_backward<4>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
+}
