@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 )
@@ -35,6 +36,13 @@ func sgemm(ta, tb blas.Transpose, m, n, k int, a []float32, lda int, b []float32
 	for k0 := 0; k0 < k; k0 += depthBlock {
 		impl.Sgemm(ta, tb, m, n, min(depthBlock, k-k0), 1, a[k0*stepA:], lda, b[k0*stepB:], ldb, beta, c, ldc)
 		beta = 1
+	}
+}
+
+// Whoever multiplies matrices with gonum beside this package gets the fast product too.
+func init() {
+	if kernel.Available {
+		blas32.Use(kernel.BLAS{})
 	}
 }
 

@@ -16,6 +16,8 @@ package kernel
 // #cgo nocallback cnn_run_thin_filter
 // #cgo noescape cnn_run_spread
 // #cgo nocallback cnn_run_spread
+// #cgo noescape cnn_sgemm
+// #cgo nocallback cnn_sgemm
 // #cgo noescape cnn_run_act
 // #cgo nocallback cnn_run_act
 // #cgo noescape cnn_run_act_backward
@@ -140,4 +142,15 @@ func OuterScratch(rows int) int { return int(C.cnn_outer_scratch(C.int64_t(rows)
 func (o *Outer) Run(b Block, c []float32, ldc int, accumulate bool, scratch []float32) {
 	C.cnn_run_outer((*C.cnn_outer)(unsafe.Pointer(o)), C.int64_t(b.M0), C.int64_t(b.M1), C.int64_t(b.J0), C.int64_t(b.J1),
 		C.int64_t(b.K0), C.int64_t(b.K1), floats(&c[0]), C.int64_t(ldc), truth(accumulate), floats(&scratch[0]))
+}
+
+func sgemmScratch(rows, cols int) int {
+	return int(C.cnn_sgemm_scratch(C.int64_t(rows), C.int64_t(cols)))
+}
+
+// sgemm computes block [M0, M1) x [J0, J1) of C (+)= op(A)·op(B), with a sum of K1 terms.
+func sgemm(transA, transB bool, p Block, m, n int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, scratch []float32) {
+	C.cnn_sgemm(truth(transA), truth(transB), C.int64_t(m), C.int64_t(n), C.int64_t(p.K1), floats(&a[0]), C.int64_t(lda), floats(&b[0]),
+		C.int64_t(ldb), floats(&c[0]), C.int64_t(ldc), truth(add), C.int64_t(p.M0), C.int64_t(p.M1), C.int64_t(p.J0), C.int64_t(p.J1),
+		floats(&scratch[0]))
 }

@@ -164,6 +164,12 @@ int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters);
 #define CNN_DECLARE(name, params, args) void cnn_run_##name params;
 CNN_KERNELS(CNN_DECLARE)
 
+// cnn_sgemm computes rows [i0, i1) and columns [j0, j1) of C (+)= op(A)·op(B), where op(A) is (m, k) and op(B) is (k, n). It takes its
+// operands one by one, since they may be Go memory.
+void cnn_sgemm(int64_t trans_a, int64_t trans_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+	float *c, int64_t ldc, int64_t accumulate, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch);
+int64_t cnn_sgemm_scratch(int64_t rows, int64_t cols);
+
 // cnn_alloc returns zeroed memory that begins at a page, or NULL; cnn_free gives it back.
 void *cnn_alloc(size_t bytes);
 void cnn_free(void *p, size_t bytes);

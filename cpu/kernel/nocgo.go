@@ -51,3 +51,15 @@ func (*Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, sc
 func (*Image) Spread(packed, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {
 	panic(missing)
 }
+func sgemmScratch(rows, cols int) int { panic(missing) }
+func sgemm(transA, transB bool, p Block, m, n int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, scratch []float32) {
+	panic(missing)
+}
+
+// A layout is what cgo builds compare between Go and C.
+type layout struct {
+	name                         string
+	goSize, cSize, goLast, cLast uintptr
+}
+
+func layouts() []layout { return nil }
