@@ -61,6 +61,7 @@ func killed(t *testing.T, kills int, args ...string) {
 			t.Fatalf("the run was complete after %d kills, want %d: it is too short", n, kills)
 		}
 		hits[at]++
+		intact(t, got)
 		if left, _ := filepath.Glob(filepath.Join(got, "*", ".*cnnctl-tmp*")); len(left) > 0 {
 			half++
 		}
@@ -77,6 +78,21 @@ func killed(t *testing.T, kills int, args ...string) {
 		if left, _ := filepath.Glob(filepath.Join(got, where, ".*cnnctl-tmp*")); len(left) > 0 {
 			t.Errorf("temporary files are left: %v", left)
 		}
+	}
+}
+
+// intact checks that whatever a killed process has left under its final name is whole, and that the weights of a finished epoch are there.
+func intact(t *testing.T, run string) {
+	t.Helper()
+	weights, err := filepath.Glob(filepath.Join(run, "weights", "*.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(weights, stateFiles(t, run)...) {
+		openState(t, file)
+	}
+	if rows, err := os.ReadFile(filepath.Join(run, "results.csv")); err == nil && strings.Count(string(rows), "\n") > 1 && len(weights) != 2 {
+		t.Errorf("after an epoch there are the weights %v, want best and last", weights)
 	}
 }
 

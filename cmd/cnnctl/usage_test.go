@@ -132,7 +132,7 @@ func TestWrongFiles(t *testing.T) {
 		{"train lenet5 --device cuda:3", exitDevice, "--device cpu"},
 		{"eval --weights text --data digits --device cuda", exitDevice, "--device cpu"},
 		{"predict --weights text text --device cuda:1", exitDevice, "--device cpu"},
-		{"train squeezenet1_1 --data . --image-size 14000 --batch-size 32", exitDevice, "out of memory"},
+		{"train squeezenet1_1 --data . --image-size 8000 --batch-size 32", exitDevice, "out of memory"},
 		{"train lenet5 --config absent.yaml", exitIO, "absent.yaml"},
 		{"train lenet5 --data text", exitData, "not a data set"},
 		{"data check text", exitData, "not a data set"},
