@@ -15,7 +15,7 @@ func bindMaxPoolForward(b *binder, f device.MaxPoolForward) {
 func bindMaxPoolBackward(b *binder, g device.MaxPoolBackward) {
 	window := b.window(g.Window)
 	b.rows("pool", "max_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Arg)},
-		[]any{flag(g.Accumulate)}, window...)
+		[]any{boolArg(g.Accumulate)}, window...)
 }
 
 // counted returns the positions that the mean of average pooling counts: rows [low, high), then columns.
@@ -35,7 +35,7 @@ func bindAvgPoolForward(b *binder, f device.AvgPoolForward) {
 func bindAvgPoolBackward(b *binder, g device.AvgPoolBackward) {
 	window := b.window(g.Window)
 	b.rows("pool", "avg_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
-		append(counted(g.Window, g.PadBottom, g.PadRight, g.ExcludePad), flag(g.Accumulate)), window...)
+		append(counted(g.Window, g.PadBottom, g.PadRight, g.ExcludePad), boolArg(g.Accumulate)), window...)
 }
 
 // adaptive returns the sizes of adaptive pooling as the arguments that ADAPTIVE of pool.cu lists. The kernels compute the ends of its
@@ -58,5 +58,5 @@ func bindAdaptiveForward(b *binder, f device.AdaptiveAvgPoolForward) {
 func bindAdaptiveBackward(b *binder, g device.AdaptiveAvgPoolBackward) {
 	sizes := b.adaptive(g.N, g.H, g.W, g.C, g.P, g.Q)
 	b.rows("pool", "adaptive_avg_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
-		[]any{flag(g.Accumulate)}, sizes...)
+		[]any{boolArg(g.Accumulate)}, sizes...)
 }
