@@ -15,8 +15,10 @@ import (
 var bindings = table(
 	on(bindFill), on(bindCopy), on(bindAdd), on(bindActForward), on(bindActBackward), on(bindDropout),
 	on(bindNorm2), on(bindBiasGrad),
-	on(bindGemm),
+	on(bindGemm), on(bindConvForward), on(bindConvBackwardData), on(bindConvBackwardFilter),
 	on(bindMaxPoolForward), on(bindMaxPoolBackward), on(bindAvgPoolForward), on(bindAvgPoolBackward), on(bindAdaptiveForward), on(bindAdaptiveBackward),
+	on(bindBatchNormForward), on(bindBatchNormInference), on(bindBatchNormBackward), on(bindBatchNormFrozenBackward),
+	on(bindLRNForward), on(bindLRNBackward),
 	on(bindSoftmax), on(bindSoftmaxBackward), on(bindCrossEntropy),
 	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA),
 )

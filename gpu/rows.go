@@ -29,18 +29,23 @@ func (b *binder) channels(c int) int32 {
 }
 
 // rows launches the variant of a kernel that its operands allow: four channels a thread where they lie at multiples of 16 bytes and
-// the rows do too, else one. Blocks cover `rows` rows of c channels; the last argument before rest is the number of threads of a row.
+// the rows do too, else one. The kernel's parameters are the operands, head, the number of threads that share a row, and rest.
 func (b *binder) rows(family, name string, rows, c int, operands []cu.DevicePtr, head []any, rest ...any) {
-	items := int64(c)
 	if c%4 == 0 && aligned(operands...) {
-		name, items = name+"_x4", items/4
+		b.launchRows(family, name+"_x4", rows, c/4, operands, head, rest...)
+	} else {
+		b.launchRows(family, name, rows, c, operands, head, rest...)
 	}
-	lanes := min(32, nextPowerOfTwo(items))
-	across := min(ceilDiv(items, lanes), 65535)
-	g := b.stride(int64(rows)*lanes, rowThreads)
-	fill := b.stride(int64(rows)*lanes*across, rowThreads)
-	g.x, g.y = max(1, min(g.x, int(ceilDiv(int64(fill.x), across)))), int(across)
-	args := make([]any, 0, len(operands)+len(head)+1+len(rest))
+}
+
+// launchRows launches a kernel with a thread for each of `items` parts of each row, up to the number that fills the GPU.
+func (b *binder) launchRows(family, name string, rows, items int, operands []cu.DevicePtr, head []any, rest ...any) {
+	lanes := min(32, nextPowerOfTwo(int64(items)))
+	across := min(ceilDiv(int64(items), lanes), 65535)
+	down := ceilDiv(int64(rows), rowThreads/lanes)
+	fill := int64(b.stride(int64(rows)*lanes*across, rowThreads).x)
+	g := grid{x: int(max(1, min(down, ceilDiv(fill, across)))), y: int(across)}
+	var args []any
 	for _, p := range operands {
 		args = append(args, p)
 	}

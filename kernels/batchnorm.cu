@@ -1,0 +1,228 @@
+// Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) over the columns of (rows, channels). Its sums are taken in two launches: blocks
+// leave partial sums in the workspace, then a warp adds up those of one channel, always in the same order.
+//
+//	partial[k, c, part]  float64: sum k, 0 or 1, of channel c over the rows of one part
+
+#include "rows.cuh"
+
+constexpr int threads = 256;
+
+// A value that a thread adds up in float32 is one of at most so many: everything above is float64, of which most GPUs do little.
+constexpr int run = 64;
+
+// sum_columns calls column(c, first, last, step, a, b) for each thread, which sets a and b to its two sums over rows first, first+step, ... below
+// last, and adds up those of a block. A block covers `width` channels, a power of two up to 32, so that a warp reads whole lines of memory
+// even where there are few channels; its threads divide the rows among them. The grid is (blocks of channels, parts).
+template <class Column> DEVICE void sum_columns(double *partial, index_t rows, int channels, index_t rows_per_part, int width, Column column) {
+	SHARED(double, sums, [2][threads]);
+	const int thread = threadIdx.x, lane = thread & (width - 1), c = blockIdx.x * width + lane;
+	const index_t first = blockIdx.y * rows_per_part;
+	double a = 0, b = 0;
+	if (c < channels) column(c, first + thread / width, min(first + rows_per_part, rows), threads / width, a, b);
+	sums[0][thread] = a;
+	sums[1][thread] = b;
+	for (int half = threads / 2; half >= width; half /= 2) {
+		__syncthreads();
+		if (thread < half) {
+			sums[0][thread] += sums[0][thread + half];
+			sums[1][thread] += sums[1][thread + half];
+		}
+	}
+	if (thread < width && c < channels) {
+		const index_t parts = gridDim.y, at = c * parts + blockIdx.y;
+		partial[at] = sums[0][thread];
+		partial[channels * parts + at] = sums[1][thread];
+	}
+}
+
+// The channel of this warp; it may lie behind the last.
+DEVICE int warp_channel() { return blockIdx.x * (threads / 32) + threadIdx.x / 32; }
+
+// sum_of_parts adds up sum k of channel c, with one warp.
+DEVICE double sum_of_parts(const double *partial, int k, int c, int channels, int parts) {
+	const double *const p = partial + (static_cast<index_t>(k) * channels + c) * parts;
+	double sum = 0;
+	for (int i = threadIdx.x % 32; i < parts; i += 32) sum += p[i];
+	return warp_sum(sum);
+}
+
+// The sums of x-x0 and (x-x0)² with the channel's first value x0. Taking the differences to a value of the data keeps the variance exact where the
+// mean is far from zero; a run of values does so with its own first value, in float32.
+EXPORT_KERNEL(batch_norm_moments_f32, threads, 4,
+			  (double *partial, const float *__restrict__ x, index_t rows, int channels, index_t rows_per_part, int width)) {
+	sum_columns(partial, rows, channels, rows_per_part, width,
+				[&](int c, index_t first, index_t last, int step, double &a, double &b) {
+					const float origin = x[c];
+					for (index_t r = first; r < last;) {
+						const float near = x[r * channels + c];
+						float sum = 0, squares = 0;
+						int n = 0;
+#pragma unroll 4
+						for (; n < run && r < last; n++, r += step) {
+							const float d = x[r * channels + c] - near;
+							sum += d;
+							squares += d * d;
+						}
+						const double shift = static_cast<double>(near) - origin;
+						a += n * shift + sum;
+						b += squares + shift * (2.0 * sum + n * shift);
+					}
+				});
+}
+
+// From the moments: MEAN, INV_STD and the running statistics, and the function y = scale·(x - mean) + shift that normalises.
+EXPORT_KERNEL(batch_norm_statistics_f32, threads, 4,
+			  (const double *__restrict__ partial, const float *__restrict__ x, const float *__restrict__ gamma, const float *__restrict__ beta,
+			   float *run_mean, float *run_var, float *mean, float *inv_std, float *scale, float *shift, index_t rows, int channels, int parts,
+			   float epsilon, float momentum)) {
+	const int c = warp_channel();
+	if (c >= channels) return;
+	const double a = sum_of_parts(partial, 0, c, channels, parts), b = sum_of_parts(partial, 1, c, channels, parts);
+	if (threadIdx.x % 32 != 0) return;
+	const double n = static_cast<double>(rows), offset = a / n, mu = x[c] + offset;
+	double variance = b / n - offset * offset;
+	if (variance < 0) variance = 0; // by rounding; NaN stays
+	const double inverse = 1 / sqrt(variance + epsilon), factor = gamma[c] * inverse, m = momentum;
+	const float center = static_cast<float>(mu);
+	mean[c] = center;
+	inv_std[c] = static_cast<float>(inverse);
+	scale[c] = static_cast<float>(factor);
+	shift[c] = static_cast<float>(beta[c] - factor * (mu - center));
+	run_mean[c] = static_cast<float>((1 - m) * run_mean[c] + m * mu);
+	run_var[c] = static_cast<float>((1 - m) * run_var[c] + m * (variance * n / (n - 1)));
+}
+
+// Y = scale·(X - mean) + shift. X minus the mean is a difference of close numbers, and exact; X·scale alone would lose the digits.
+template <int Width>
+DEVICE void normalize(float *y, const float *x, const float *mean, const float *scale, const float *shift, int lanes, index_t rows, int channels) {
+	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
+		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), s = load<Width>(shift + c);
+		const Vector<Width> v = load<Width>(x + r * channels + c);
+		store<Width>(y + r * channels + c, each<Width>([&](int i) { return k.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }));
+	});
+}
+
+EXPORT_KERNEL(batch_norm_apply_f32, threads, 4,
+			  (float *y, const float *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift,
+			   int lanes, index_t rows, int channels)) {
+	normalize<1>(y, x, mean, scale, shift, lanes, rows, channels);
+}
+
+EXPORT_KERNEL(batch_norm_apply_f32_x4, threads, 4,
+			  (float *y, const float *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift,
+			   int lanes, index_t rows, int channels)) {
+	normalize<4>(y, x, mean, scale, shift, lanes, rows, channels);
+}
+
+// Y = gamma·(X - run_mean)/sqrt(run_var + epsilon) + beta. Y may be X.
+template <int Width>
+DEVICE void infer(float *y, const float *x, const float *gamma, const float *beta, const float *run_mean, const float *run_var, float epsilon,
+				  int lanes, index_t rows, int channels) {
+	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
+		const Vector<Width> g = load<Width>(gamma + c), b = load<Width>(beta + c), m = load<Width>(run_mean + c), s = load<Width>(run_var + c);
+		const Vector<Width> v = load<Width>(x + r * channels + c);
+		store<Width>(y + r * channels + c,
+					 each<Width>([&](int i) { return g.v[i] / sqrtf(s.v[i] + epsilon) * (v.v[i] - m.v[i]) + b.v[i]; }));
+	});
+}
+
+EXPORT_KERNEL(batch_norm_inference_f32, threads, 4,
+			  (float *y, const float *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean,
+			   const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) {
+	infer<1>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);
+}
+
+EXPORT_KERNEL(batch_norm_inference_f32_x4, threads, 4,
+			  (float *y, const float *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean,
+			   const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) {
+	infer<4>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);
+}
+
+// The sums of dy and dy·(x-mean).
+EXPORT_KERNEL(batch_norm_gradient_sums_f32, threads, 4,
+			  (double *partial, const float *__restrict__ x, const float *__restrict__ dy, const float *__restrict__ mean, index_t rows,
+			   int channels, index_t rows_per_part, int width)) {
+	sum_columns(partial, rows, channels, rows_per_part, width,
+				[&](int c, index_t first, index_t last, int step, double &a, double &b) {
+					const float mu = mean[c];
+					for (index_t r = first; r < last;) {
+						float sum = 0, product = 0;
+#pragma unroll 4
+						for (int n = 0; n < run && r < last; n++, r += step) {
+							const index_t i = r * channels + c;
+							sum += dy[i];
+							product += dy[i] * (x[i] - mu);
+						}
+						a += sum;
+						b += product;
+					}
+				});
+}
+
+// From these sums: DGAMMA (+)= the second times 1/std, DBETA (+)= the first. 1/std is inv_std, or with frozen statistics 1/sqrt(run_var + epsilon). Where
+// scale is given, also the function dx = scale·dy + slope·(x-mean) + shift of the input's gradient.
+EXPORT_KERNEL(batch_norm_gradients_f32, threads, 4,
+			  (const double *__restrict__ partial, const float *__restrict__ gamma, const float *__restrict__ inv_std,
+			   const float *__restrict__ run_var, float *dgamma, float *dbeta, float *scale, float *slope, float *shift, index_t rows, int channels,
+			   int parts, float epsilon, int accumulate)) {
+	const int c = warp_channel();
+	if (c >= channels) return;
+	const double sum = sum_of_parts(partial, 0, c, channels, parts), raw = sum_of_parts(partial, 1, c, channels, parts);
+	if (threadIdx.x % 32 != 0) return;
+	const double inverse = inv_std ? static_cast<double>(inv_std[c]) : 1 / sqrt(static_cast<double>(run_var[c]) + epsilon);
+	const double product = raw * inverse, n = static_cast<double>(rows);
+	dgamma[c] = static_cast<float>(accumulate ? dgamma[c] + product : product);
+	dbeta[c] = static_cast<float>(accumulate ? dbeta[c] + sum : sum);
+	if (scale) {
+		const double factor = gamma[c] * inverse;
+		scale[c] = static_cast<float>(factor);
+		slope[c] = static_cast<float>(-factor * inverse * product / n);
+		shift[c] = static_cast<float>(-factor * sum / n);
+	}
+}
+
+// DX (+)= scale·DY + slope·(X-mean) + shift. DX may be DY.
+template <int Width>
+DEVICE void backward(float *dx, const float *dy, const float *x, const float *mean, const float *scale, const float *slope, const float *shift,
+					 int accumulate, int lanes, index_t rows, int channels) {
+	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
+		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), l = load<Width>(slope + c), s = load<Width>(shift + c);
+		const index_t at = r * channels + c;
+		const Vector<Width> v = load<Width>(x + at), d = load<Width>(dy + at);
+		put<Width>(dx + at, each<Width>([&](int i) { return k.v[i] * d.v[i] + l.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }), accumulate);
+	});
+}
+
+EXPORT_KERNEL(batch_norm_backward_f32, threads, 4,
+			  (float *dx, const float *dy, const float *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale,
+			   const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {
+	backward<1>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);
+}
+
+EXPORT_KERNEL(batch_norm_backward_f32_x4, threads, 4,
+			  (float *dx, const float *dy, const float *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale,
+			   const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {
+	backward<4>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);
+}
+
+// DX (+)= DY·gamma/sqrt(run_var + epsilon). DX may be DY.
+template <int Width>
+DEVICE void frozen_backward(float *dx, const float *dy, const float *gamma, const float *run_var, float epsilon, int accumulate, int lanes,
+							index_t rows, int channels) {
+	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
+		const Vector<Width> g = load<Width>(gamma + c), s = load<Width>(run_var + c), d = load<Width>(dy + r * channels + c);
+		put<Width>(dx + r * channels + c, each<Width>([&](int i) { return d.v[i] * (g.v[i] / sqrtf(s.v[i] + epsilon)); }), accumulate);
+	});
+}
+
+EXPORT_KERNEL(batch_norm_frozen_backward_f32, threads, 4,
+			  (float *dx, const float *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate,
+			   int lanes, index_t rows, int channels)) {
+	frozen_backward<1>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);
+}
+
+EXPORT_KERNEL(batch_norm_frozen_backward_f32_x4, threads, 4,
+			  (float *dx, const float *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate,
+			   int lanes, index_t rows, int channels)) {
+	frozen_backward<4>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);
+}
