@@ -25,11 +25,11 @@ namespace emu {
 extern std::recursive_mutex lock;
 
 // The device's only context. A failed launch leaves it broken until it is destroyed, as on a GPU.
-struct Context_ {
+struct DeviceContext {
 	int users;
 	Result broken;
 };
-extern Context_ context;
+extern DeviceContext context;
 
 // usable returns success if the calling thread has a context that is not broken.
 Result usable();

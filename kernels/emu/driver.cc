@@ -1,8 +1,8 @@
 // The driver's functions: initialisation, errors, the device and its context. Their contracts are those of the CUDA driver API's
 // reference; what package gpu and gorgonia.org/cu do not use is left out, and the program sees a driver that lacks it.
 
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
 #include "api.h"
@@ -13,8 +13,8 @@ using namespace emu;
 namespace emu {
 
 std::recursive_mutex lock;
-Context_ context;
-static thread_local Context_ *bound;
+DeviceContext context;
+static thread_local DeviceContext *bound;
 
 static bool initialized;
 
@@ -167,7 +167,7 @@ EMU_API cuDevicePrimaryCtxRelease_v2(int device) {
 EMU_API cuCtxSetCurrent(void *ctx) {
 	NEED(initialized, not_initialized);
 	NEED(!ctx || ctx == &context, invalid_context);
-	bound = static_cast<Context_ *>(ctx);
+	bound = static_cast<DeviceContext *>(ctx);
 	return success;
 }
 

@@ -9,6 +9,14 @@
 //	driver.cc, copy.cc, module.cc, stream.cc  the driver's functions
 //	fault.cc   injected failures
 //
+// Environment variables, read when the context is created unless said otherwise:
+//
+//	CNNCTL_EMU_ORDER       the order of fibers and blocks: forward, reverse, shuffled or shuffled:SEED
+//	CNNCTL_EMU_FAULT       what fails, such as alloc:3=2,launch:10=700
+//	CNNCTL_EMU_CAPABILITY  compute capability, 80 by default; decides how much shared memory there is
+//	CNNCTL_EMU_MEMORY      bytes of device memory, 2 GiB by default; read once
+//	CNNCTL_EMU_DEVICES     0 for a machine without a GPU; read by cuInit
+//
 // One kernel runs at a time, on the thread that launched it, under the driver's lock: nothing here needs atomics.
 #pragma once
 
