@@ -4,7 +4,7 @@
 // all panels, is packed once for a task and stays in the second-level cache, while one panel of the right one after another is
 // packed and used.
 
-enum { outer_depth = 512 };
+enum { outer_depth = 384 };
 
 // pack_left packs rows [k0, k1) and columns [m0, m1) of the left factor to panels (k1-k0, MR).
 static void pack_left(const cnn_outer *o, int64_t m0, int64_t m1, int64_t k0, int64_t k1, float *dst) {
