@@ -50,6 +50,10 @@ func pointwise(v device.Conv) bool {
 }
 
 func bindConvForward(b *binder, f device.ConvForward) {
+	if depthwise(f.Conv) {
+		bindDepthwiseForward(b, f)
+		return
+	}
 	if pointwise(f.Conv) {
 		bindGemm(b, device.Gemm{M: f.N * f.H * f.W, N: f.K, K: f.C, TransB: true, A: f.X, B: f.Weight, C: f.Y, Epilogue: f.Epilogue, Workspace: f.Workspace})
 		return
@@ -67,6 +71,10 @@ func bindConvForward(b *binder, f device.ConvForward) {
 }
 
 func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) {
+	if depthwise(g.Conv) {
+		bindDepthwiseBackwardFilter(b, g)
+		return
+	}
 	if pointwise(g.Conv) {
 		bindGemm(b, device.Gemm{M: g.K, N: g.C, K: g.N * g.H * g.W, TransA: true, A: g.DY, B: g.X, C: g.DWeight, Accumulate: g.Accumulate, Workspace: g.Workspace})
 		return

@@ -44,6 +44,10 @@ func gcd(a, b int) int {
 const maxClasses = 1 << 12
 
 func bindConvBackwardData(b *binder, g device.ConvBackwardData) {
+	if depthwise(g.Conv) {
+		bindDepthwiseBackwardData(b, g)
+		return
+	}
 	if pointwise(g.Conv) {
 		bindGemm(b, device.Gemm{M: g.N * g.H * g.W, N: g.C, K: g.K, A: g.DY, B: g.Weight, C: g.DX, Accumulate: g.Accumulate, Workspace: g.Workspace})
 		return
