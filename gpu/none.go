@@ -8,7 +8,7 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 )
 
-var errNotBuilt = fmt.Errorf("%w: this program has no CUDA device; build it with make on Linux where nvcc is installed, or use --device cpu", ErrNoDevice)
+var errNotBuilt = fmt.Errorf("%w: this program has no CUDA device; build it with make on Linux where CUDA's compiler, nvcc, is installed", ErrNoDevice)
 
 // List returns the GPUs that the driver offers, or why there is none.
 func List() ([]Info, error) { return nil, errNotBuilt }

@@ -1,24 +1,54 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cnnctl/cnnctl/cpu"
 	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/gpu"
 )
 
-// errNoDevice marks a device that this machine or this binary does not have.
-var errNoDevice = errors.New("no such device")
-
-// openDevice opens the device that a --device flag names. This is the only place that knows concrete devices.
+// openDevice opens the device that a --device flag names. This file and devices.go are the only places that know concrete devices.
 func openDevice(name string) (device.Device, error) {
+	index, numbered := strings.CutPrefix(name, "cuda:")
 	switch {
-	case name == "auto" || name == "cpu":
+	case name == "auto":
+		if d := firstGPU(); d != nil {
+			return d, nil
+		}
 		return cpu.New(0), nil
-	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
-		return nil, fmt.Errorf("--device %s: %w: this binary has the CPU device only; use --device cpu", name, errNoDevice)
+	case name == "cpu":
+		return cpu.New(0), nil
+	case name == "cuda":
+		return openGPU(name, 0)
+	case numbered:
+		if i, err := strconv.ParseUint(index, 10, 16); err == nil {
+			return openGPU(name, int(i))
+		}
 	}
 	return nil, usageError{fmt.Errorf("--device %q, wanted auto, cpu, cuda or cuda:N", name)}
+}
+
+func openGPU(name string, index int) (device.Device, error) {
+	d, err := gpu.Open(index)
+	if err != nil {
+		return nil, fmt.Errorf("--device %s: %w; or use --device cpu", name, err)
+	}
+	return d, nil
+}
+
+// firstGPU returns the first GPU that can be used, or nil. What is wrong with the others, cnnctl devices tells.
+func firstGPU() device.Device {
+	list, err := gpu.List()
+	if err != nil {
+		return nil
+	}
+	for _, g := range list {
+		if d, err := gpu.Open(g.Index); err == nil {
+			return d
+		}
+	}
+	return nil
 }

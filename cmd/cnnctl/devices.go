@@ -1,7 +1,12 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"strings"
+
 	"github.com/cnnctl/cnnctl/cpu"
+	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/spf13/cobra"
 )
 
@@ -9,11 +14,35 @@ func devicesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "devices",
 		Short: "List the devices that can train",
-		Args:  cobra.NoArgs,
+		Long: `List the devices that can train, and why others cannot. --device auto takes the first GPU that can be used, else the CPU.
+
+CUDA_VISIBLE_DEVICES chooses and orders the GPUs. CNNCTL_CUDA_DRIVER names a driver library to use in place of libcuda.so.1.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := cpu.New(0)
 			defer d.Close()
-			return printf(cmd.OutOrStdout(), "cpu   %s\ncuda  none: this binary has the CPU device only\n", d.Name())
+			return errors.Join(printf(cmd.OutOrStdout(), "cpu   %s\n", d.Name()), printGPUs(cmd.OutOrStdout()))
 		},
 	}
+}
+
+// printGPUs lists the GPUs, each after opening it: only that shows whether it can run the kernels.
+func printGPUs(w io.Writer) error {
+	list, err := gpu.List()
+	if err != nil {
+		return printf(w, "cuda  none: %s\n", strings.TrimPrefix(err.Error(), gpu.ErrNoDevice.Error()+": "))
+	}
+	for _, g := range list {
+		d, err := gpu.Open(g.Index)
+		if err != nil {
+			if err := printf(w, "cuda  %v\n      cannot be used: %v\n", g, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := errors.Join(printf(w, "cuda  %v\n", g), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func exitCodesTopic() *cobra.Command {
     3  bad input data: absent, corrupt, truncated, or not in a known layout
     4  checkpoint or run directory: damaged, of another model, or in use
     5  input/output: a file that cannot be read or written, full or read-only disk
-    6  device: none of that kind, not enough memory, an operation it lacks
+    6  device: none of that kind, not enough memory, an operation it lacks, a failure
     7  training diverged: the loss or a gradient is no longer a number
   130  stopped by Ctrl-C, after saving
   143  stopped by SIGTERM, after saving`,
@@ -60,6 +61,7 @@ func (u usageError) Unwrap() error { return u.error }
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var memory *device.OutOfMemoryError
+	var driver *gpu.Error
 	is := func(targets ...error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -75,7 +77,7 @@ func exitCode(ctx context.Context, err error) int {
 		return signalCode(ctx)
 	case is(train.ErrDiverged):
 		return exitDiverged
-	case errors.As(err, &memory), is(device.ErrUnsupported, errNoDevice):
+	case errors.As(err, &memory), errors.As(err, &driver), is(device.ErrUnsupported, gpu.ErrNoDevice):
 		return exitDevice
 	case is(data.ErrCorrupt, data.ErrFormat, augment.ErrSize, errNoImage):
 		return exitData
