@@ -80,3 +80,23 @@ func TestTooManyPixels(t *testing.T) {
 		}
 	}
 }
+
+// The driver must not be given memory of Go: the bytes of a download may lie beside a pointer, as in a struct, and cgo ends the program then.
+func TestDownloadBesidePointers(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	m := alloc(t, d, 4)
+	if err := d.Upload(m, device.Bytes([]float32{1, 2, 3, 4})); err != nil {
+		t.Fatal(err)
+	}
+	v := &struct {
+		beside *device.Mem
+		stats  [4]float32
+	}{beside: new(device.Mem)}
+	if err := d.Download(device.Bytes(v.stats[:]), m); err != nil {
+		t.Fatal(err)
+	}
+	if want := [4]float32{1, 2, 3, 4}; v.stats != want {
+		t.Errorf("got %v, want %v", v.stats, want)
+	}
+}
