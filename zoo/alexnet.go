@@ -8,7 +8,15 @@ var alexnets = []model{
 		Input: graph.Shape{H: 224, W: 224, C: 3}, Classes: 1000, Defaults: photos(0.01, 5e-4)}, alexnet2012},
 	{Info{Name: "alexnet", Description: "one column, fewer filters, no normalisation: torchvision's AlexNet",
 		Paper: "Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014",
-		Input: graph.Shape{H: 224, W: 224, C: 3}, Classes: 1000, Defaults: photos(0.01, 1e-4)}, alexnet},
+		Input: graph.Shape{H: 224, W: 224, C: 3}, Classes: 1000, Defaults: alexnetDefaults()}, alexnet},
+}
+
+// alexnetDefaults departs from torchvision's recipe (SGD, 0.01), which is meant for ImageNet: on a small set it does not leave the plateau that
+// PyTorch's small initial weights lie on. After one epoch of the embedded shapes one run each had 10 % (chance) with it and 31 % with these.
+func alexnetDefaults() Defaults {
+	d := photos(3e-4, 0.01)
+	d.Optimizer = "adamw"
+	return d
 }
 
 // alexnet is torchvision's table, tensor for tensor. Its parameters are drawn as PyTorch draws them by default.
