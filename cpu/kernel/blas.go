@@ -11,7 +11,7 @@ import (
 // BLAS is gonum's implementation of the BLAS with the matrix product of this package in its place, for blas32.Use. Without cgo it is gonum's.
 type BLAS struct{ gonum.Implementation }
 
-// blasBlock is the size of the blocks of C that goroutines take: rows and, since each packs its part of B, columns.
+// blasRows and blasCols are the size of the blocks of C that goroutines take; each packs its part of B.
 const blasRows, blasCols = 384, 512
 
 // Sgemm computes C = alpha·op(A)·op(B) + beta·C; see gonum.Implementation.Sgemm, with which it shares the layout and the panics. With an

@@ -30,28 +30,27 @@ static void depthwise_forward(const cnn_image *m, const float *taps, float *y, c
 	}
 }
 
-// depthwise_data computes rows [row0, row1) of all images of the gradient dx of the input: each element gathers from the windows that
-// hold it, so that rows are independent.
-static void depthwise_data(const cnn_image *m, const float *taps, const float *dy, float *dx, int64_t row0, int64_t row1, int64_t accumulate) {
+// divide returns a / b, or -1 if that is no integer or negative. unit says that b is 1, which saves the division.
+INLINE int64_t divide(int64_t a, int64_t b, const int unit) { return unit ? a : a < 0 || a % b ? -1 : a / b; }
+
+INLINE void depthwise_data_rows(const cnn_image *m, const float *taps, const float *dy, float *dx, int64_t row0, int64_t row1,
+	int64_t accumulate, const int unit) {
 	for (int64_t row = row0; row < row1; row++) {
 		const float *from = dy + row / m->h * m->p * m->q * m->c;
-		const int64_t h0 = row % m->h - m->first_h;
 		for (int64_t w = 0; w < m->w; w++) {
-			const int64_t w0 = w - m->first_w;
 			float *out = dx + (row * m->w + w) * m->c;
 			for (int64_t c = 0; c < m->c; c += VL) {
 				const int64_t k = m->c - c < VL ? m->c - c : VL;
 				vf sum = vset(0);
 				for (int64_t t = 0; t < m->rows; t++) {
-					const int64_t h = h0 - t * m->dil_h;
-					if (h < 0 || h % m->step_h || h / m->step_h >= m->p)
+					const int64_t p = divide(row % m->h - m->first_h - t * m->dil_h, m->step_h, unit);
+					if ((uint64_t)p >= (uint64_t)m->p)
 						continue;
 					for (int64_t u = 0; u < m->cols; u++) {
-						const int64_t v = w0 - u * m->dil_w;
-						if (v < 0 || v % m->step_w || v / m->step_w >= m->q)
-							continue;
-						sum = vfma(vloadn(from + (h / m->step_h * m->q + v / m->step_w) * m->c + c, k),
-							vloadn(taps + (t * m->cols + u) * m->c + c, k), sum);
+						const int64_t q = divide(w - m->first_w - u * m->dil_w, m->step_w, unit);
+						if ((uint64_t)q < (uint64_t)m->q)
+							sum = vfma(vloadn(from + (p * m->q + q) * m->c + c, k),
+								vloadn(taps + (t * m->cols + u) * m->c + c, k), sum);
 					}
 				}
 				if (accumulate)
@@ -60,6 +59,15 @@ static void depthwise_data(const cnn_image *m, const float *taps, const float *d
 			}
 		}
 	}
+}
+
+// depthwise_data computes rows [row0, row1) of all images of the gradient dx of the input: each element gathers from the windows that
+// hold it, so that rows are independent.
+static void depthwise_data(const cnn_image *m, const float *taps, const float *dy, float *dx, int64_t row0, int64_t row1, int64_t accumulate) {
+	if (m->step_h == 1 && m->step_w == 1)
+		depthwise_data_rows(m, taps, dy, dx, row0, row1, accumulate, 1);
+	else
+		depthwise_data_rows(m, taps, dy, dx, row0, row1, accumulate, 0);
 }
 
 // depthwise_filter writes the gradient of the taps over grid rows [row0, row1) of all images to sum, (rows·cols, c). For each grid row the sum

@@ -37,26 +37,30 @@ static void max_forward(const cnn_image *m, float *y, float *arg, int64_t row0, 
 // max_backward adds dy to the elements of image n of dx that were largest. Windows overlap: one task does an image, in order.
 static void max_backward(const cnn_image *m, const float *dy, const float *arg, float *dx, int64_t n, int64_t accumulate) {
 	const int64_t size = m->h * m->w * m->c;
+	// Windows that do not overlap write where others would add.
+	const int disjoint = !accumulate && m->step_h >= m->rows && m->step_w >= m->cols && m->dil_h == 1 && m->dil_w == 1;
 	dx += n * size;
 	if (!accumulate)
 		memset(dx, 0, 4 * (size_t)size);
 	for (int64_t p = 0; p < m->p; p++)
 		for (int64_t q = 0; q < m->q; q++) {
 			const int64_t h0 = p * m->step_h + m->first_h, w0 = q * m->step_w + m->first_w, o = ((n * m->p + p) * m->q + q) * m->c;
-			for (int64_t t = 0; t < m->rows; t++) {
-				const int64_t h = h0 + t * m->dil_h;
-				if ((uint64_t)h >= (uint64_t)m->h)
-					continue;
-				for (int64_t u = 0; u < m->cols; u++) {
-					const int64_t w = w0 + u * m->dil_w;
-					if ((uint64_t)w >= (uint64_t)m->w)
+			for (int64_t c = 0; c < m->c; c += VL) {
+				const int64_t k = m->c - c < VL ? m->c - c : VL;
+				const vf largest = vloadn(arg + o + c, k), d = vloadn(dy + o + c, k);
+				for (int64_t t = 0; t < m->rows; t++) {
+					const int64_t h = h0 + t * m->dil_h;
+					if ((uint64_t)h >= (uint64_t)m->h)
 						continue;
-					float *d = dx + (h * m->w + w) * m->c;
-					const vf pos = vset((float)(t * m->cols + u));
-					for (int64_t c = 0; c < m->c; c += VL) {
-						const int64_t k = m->c - c < VL ? m->c - c : VL;
-						const vf g = vequal(vloadn(arg + o + c, k), pos, vloadn(dy + o + c, k));
-						vstoren(d + c, vloadn(d + c, k) + g, k);
+					for (int64_t u = 0; u < m->cols; u++) {
+						const int64_t w = w0 + u * m->dil_w;
+						if ((uint64_t)w >= (uint64_t)m->w)
+							continue;
+						float *out = dx + (h * m->w + w) * m->c + c;
+						vf g = vequal(largest, vset((float)(t * m->cols + u)), d);
+						if (!disjoint)
+							g += vloadn(out, k);
+						vstoren(out, g, k);
 					}
 				}
 			}
