@@ -31,9 +31,21 @@ func TestConformance(t *testing.T) {
 	devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: supported()})
 }
 
+// fewerProducts leaves out five of six products and convolutions, which all are of one main loop.
+func fewerProducts(t *testing.T, cases []devicetest.Case) []devicetest.Case {
+	var list []devicetest.Case
+	for i, c := range cases {
+		if i%6 == 0 || !strings.HasPrefix(c.Name, "Gemm/") && !strings.HasPrefix(c.Name, "Conv") {
+			list = append(list, c)
+		}
+	}
+	t.Logf("%d of %d cases, without five of six products and convolutions", len(list), len(cases))
+	return list
+}
+
 // An order-dependent kernel gives other bits, or reads what is not written yet.
 func TestOrderOfThreadsDoesNotMatter(t *testing.T) {
-	cases := supported()
+	cases := fewerProducts(t, supported())
 	var want [][]float32
 	for i, order := range []string{"forward", "reverse", "shuffled:1", "shuffled:2"} {
 		t.Run(order, func(t *testing.T) {

@@ -77,6 +77,7 @@ func (p product) cut(t tile, parts int) (plan, bool) {
 //	For every depth a warp starts rm·rn multiply-adds, one a cycle in its quarter of the multiprocessor, and loads (rm+rn)/4 words of 16 bytes a thread, two
 //	cycles each of what all four quarters share: loads take 2(rm+rn)/(rm·rn) of the arithmetic's time. What exceeds a half is felt, and a tenth
 //	goes to everything else.
+//	A stage is (m+n)·16 words from the L2 cache, at 32 bytes a cycle, behind the arithmetic; a fifth of that is felt.
 //	Arithmetic waits 4 cycles for its operands: below 16 warps a multiprocessor is not busy all the time.
 //	A block begins and ends with about 1000 cycles of memory latency, which other blocks of the multiprocessor hide.
 //	Parts are written and read once more, at 16 bytes a cycle and multiprocessor, and cost one more launch, 4000 cycles.
@@ -86,7 +87,9 @@ func (p product) cycles(q plan, multiprocessors int) float64 {
 	blocks := p.blocks(q.tile) * int64(p.groups) * int64(q.parts)
 	each := ceilDiv(blocks, sms) // blocks for the busiest multiprocessor
 	together := min(each, int64(q.resident))
-	efficiency := 1 / (1.1 + max(0, 2*float64(q.rm+q.rn)/float64(q.rm*q.rn)-0.5))
+	fromShared := 2 * float64(q.rm+q.rn) / float64(q.rm*q.rn)
+	fromL2 := 16 * float64(q.m+q.n) / float64(q.m*q.n)
+	efficiency := 1 / (1.1 + max(0, fromShared-0.5) + fromL2/5)
 	busy := min(1, float64(together)*float64(q.threads())/512)
 	stages := ceilDiv(int64(min(q.perPart, p.depth)), stageDepth)
 	work := float64(each) * float64(stages) * float64(q.m*q.n*stageDepth) / (rate * efficiency * busy)

@@ -28,6 +28,13 @@ struct __align__(16) Coordinate {
 // outside is far above every image: package gpu sees to it that coordinates stay below 2^29.
 constexpr int outside = -(1 << 30);
 
+// UNROLL unrolls the loop behind it. The sums and the fragments are then registers, and on the host single variables, whose accesses need no check.
+#ifdef CNNCTL_EMU
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL _Pragma("unroll")
+#endif
+
 // The depth of one stage of shared memory.
 constexpr int stage_depth = 16;
 
@@ -79,36 +86,36 @@ template <int Rows, int Threads, class Operand> struct Stage {
 			k += inner();
 			if (op.vector) {
 				const Coordinate depth = op.depth(k);
-#pragma unroll
+UNROLL
 				for (int i = 0; i < words; i++) fetch_word(i, op, rows[outer() + i * step], depth);
 				return;
 			}
-#pragma unroll
+UNROLL
 			for (int e = 0; e < 4; e++) {
 				const Coordinate depth = op.depth(k + e);
-#pragma unroll
+UNROLL
 				for (int i = 0; i < words; i++) fetch_element(i, e, op, rows[outer() + i * step], depth);
 			}
 			return;
 		}
 		k += outer();
-#pragma unroll
+UNROLL
 		for (int i = 0; i < words; i++) {
 			const Coordinate depth = op.depth(k + i * step);
 			if (op.vector) {
 				fetch_word(i, op, rows[inner()], depth);
 				continue;
 			}
-#pragma unroll
+UNROLL
 			for (int e = 0; e < 4; e++) fetch_element(i, e, op, rows[inner() + e], depth);
 		}
 	}
 
 	__device__ __forceinline__ void store(Shared &s) const {
-#pragma unroll
+UNROLL
 		for (int i = 0; i < words; i++) {
 			if (Operand::along_depth) {
-#pragma unroll
+UNROLL
 				for (int e = 0; e < 4; e++) s[inner() + e][outer() + i * step] = held[i][e];
 			} else {
 				store4(&s[outer() + i * step][inner()], make_float4(held[i][0], held[i][1], held[i][2], held[i][3]));
@@ -119,7 +126,7 @@ template <int Rows, int Threads, class Operand> struct Stage {
 
 // fragment reads R values of a thread at one depth: 4 from each piece.
 template <int R, int Apart> DEVICE void fragment(float (&v)[R], const float *row) {
-#pragma unroll
+UNROLL
 	for (int i = 0; i < R; i += 4) {
 		const float4 w = load4(row + i / 4 * Apart);
 		v[i] = w.x;
@@ -141,9 +148,9 @@ template <class T, class SA, class SB> DEVICE void multiply(float (&sum)[T::rm][
 		float u[T::rm], v[T::rn];
 		fragment<T::rm, 16>(u, &a[k][row]);
 		fragment<T::rn, 32>(v, &b[k][column]);
-#pragma unroll
+UNROLL
 		for (int i = 0; i < T::rm; i++)
-#pragma unroll
+UNROLL
 			for (int j = 0; j < T::rn; j++) sum[i][j] += u[i] * v[j];
 	}
 }
@@ -187,9 +194,9 @@ DEVICE void product(const A &a, const B &b, const Result &result, int m0, int n0
 	}
 
 	const int row = m0 + thread_row<T>(), column = n0 + thread_column<T>();
-#pragma unroll
+UNROLL
 	for (int i = 0; i < T::rm; i++)
-#pragma unroll
+UNROLL
 		for (int j = 0; j < T::rn; j += 4)
 			result.store(row + i / 4 * 16 + i % 4, column + j / 4 * 32, make_float4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]));
 }
