@@ -109,8 +109,9 @@ struct Array {
 };
 std::vector<Array> arrays;
 
-// What a race detector knows of a byte: who accessed it last, and when. An epoch is the time between two barriers of the block, a warp epoch
-// that between two barriers of the warp; accesses in different ones are ordered.
+// What a race detector knows of two bytes, as no element of shared memory is smaller: who accessed them last, and when. An epoch is the time
+// between two barriers of the block, a warp epoch that between two barriers of the warp; accesses in different ones are ordered.
+constexpr size_t grain = 2;
 constexpr uint16_t many = 0xffff;
 struct History {
 	uint32_t write_epoch, read_epoch, write_warp_epoch, read_warp_epoch;
@@ -127,14 +128,15 @@ bool ordered(uint16_t other, uint32_t other_warp_epoch, uint16_t other_warp, uns
 void check_race(const char *p, size_t size, bool store) {
 	const unsigned me = current->linear;
 	const uint16_t warp = me / 32;
-	for (size_t i = 0; i < size; i++) {
-		History &h = history[p - window.base + i];
+	const size_t first = (p - window.base) / grain, last = (p - window.base + size - 1) / grain;
+	for (size_t i = first; i <= last; i++) {
+		History &h = history[i];
 		if (h.write_epoch == epoch && !ordered(h.writer, h.write_warp_epoch, h.writer / 32, me))
-			fail(launch_failed, "race in shared memory: a %s of a byte that thread %u of the block wrote, without a barrier in between",
+			fail(launch_failed, "race in shared memory: a %s of what thread %u of the block wrote, without a barrier in between",
 				 store ? "store" : "load", h.writer);
 		if (store) {
 			if (h.read_epoch == epoch && !ordered(h.reader, h.read_warp_epoch, h.reader_warp, me))
-				fail(launch_failed, "race in shared memory: a store to a byte that %s read, without a barrier in between",
+				fail(launch_failed, "race in shared memory: a store to what %s read, without a barrier in between",
 					 h.reader == many ? "several threads" : ("thread " + std::to_string(h.reader) + " of the block").c_str());
 			h.write_epoch = epoch;
 			h.writer = me;
@@ -182,7 +184,7 @@ size_t shared_limit() {
 void begin_shared(size_t dynamic, size_t threads) {
 	if (!window.base) {
 		window.reserve(shared_window);
-		history.resize(shared_window);
+		history.resize(shared_window / grain);
 	}
 	memset(window.shadow, outside, window_end + red_zone);
 	window_end = declared = 0;
@@ -242,8 +244,22 @@ bool in_image(const void *p) {
 	return q.found;
 }
 
+// all_written is the common case: a usual size, of memory that has been written.
+bool all_written(const unsigned char *s, size_t size) {
+	constexpr uint64_t eight = 0x0202020202020202;
+	uint64_t a, b;
+	uint32_t c;
+	switch (size) {
+	case 4: memcpy(&c, s, 4); return c == static_cast<uint32_t>(eight);
+	case 8: memcpy(&a, s, 8); return a == eight;
+	case 16: memcpy(&a, s, 8); memcpy(&b, s + 8, 8); return a == eight && b == eight;
+	}
+	return false;
+}
+
 void check_region(const Region &r, const char *p, size_t size, bool store, const char *kind) {
 	unsigned char *s = r.of(p);
+	if (all_written(s, size)) return;
 	const char *what = store ? "store" : "load";
 	for (size_t i = 0; i < size; i++) {
 		switch (s[i]) {
@@ -269,10 +285,7 @@ void check(const void *address, size_t size, bool store) {
 	if (!current) return; // a kernel is being registered
 	const char *p = static_cast<const char *>(address);
 	if (heap.holds(p)) {
-		// Nearly all accesses are 4 bytes, of written memory.
-		uint32_t word;
-		memcpy(&word, heap.of(p), 4);
-		if (size != 4 || word != 0x02020202) check_region(heap, p, size, store, "device");
+		check_region(heap, p, size, store, "device");
 	} else if (window.holds(p)) {
 		check_region(window, p, size, store, "shared");
 		check_race(p, size, store);
@@ -299,8 +312,9 @@ void mark_in_flight(char *p, size_t size) { memset(window.of(p), in_flight, size
 void land(char *p, size_t size) {
 	memset(window.of(p), written, size);
 	const unsigned me = current->linear;
-	for (size_t i = 0; i < size; i++) {
-		History &h = history[p - window.base + i];
+	const size_t first = (p - window.base) / grain, last = (p - window.base + size - 1) / grain;
+	for (size_t i = first; i <= last; i++) {
+		History &h = history[i];
 		h.write_epoch = epoch;
 		h.writer = me;
 		h.write_warp_epoch = warp_epochs[me / 32];
