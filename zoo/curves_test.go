@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cnnctl/cnnctl/cpu"
+	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
 )
@@ -54,6 +55,17 @@ func uniform(i, tensor int, bound float32) float32 {
 // The ten-step curves guard everything below them: the tables, the gradients, the memory plan, the device, the optimiser. A mistake in any
 // of these moves the loss by far more than the tolerance; rounding moves it by less than a hundredth of it (scripts/curves.py --check).
 func TestTenStepsEqualPyTorch(t *testing.T) {
+	for _, c := range readCurves(t) {
+		t.Run(c.Model, func(t *testing.T) {
+			if testing.Short() && strings.HasPrefix(c.Model, "vgg") {
+				t.Skip("128 million parameters")
+			}
+			checkCurve(t, c, cpu.New(0))
+		})
+	}
+}
+
+func readCurves(t *testing.T) []curve {
 	text, err := os.ReadFile("testdata/curves.json")
 	if err != nil {
 		t.Fatal(err)
@@ -62,24 +74,17 @@ func TestTenStepsEqualPyTorch(t *testing.T) {
 	if err := json.Unmarshal(text, &curves); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range curves {
-		t.Run(c.Model, func(t *testing.T) {
-			if testing.Short() && strings.HasPrefix(c.Model, "vgg") {
-				t.Skip("128 million parameters")
-			}
-			checkCurve(t, c)
-		})
-	}
+	return curves
 }
 
-func checkCurve(t *testing.T, c curve) {
+// checkCurve trains on a device and closes it.
+func checkCurve(t *testing.T, c curve, dev device.Device) {
+	defer dev.Close()
 	dropout := 0.0
 	g, err := zoo.Build(c.Model, graph.Shape{H: c.Input[0], W: c.Input[1], C: c.Input[2]}, c.Classes, zoo.Options{Dropout: &dropout})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev := cpu.New(0)
-	defer dev.Close()
 	w, err := graph.NewWeights(g, dev)
 	if err == nil {
 		err = setWeights(g, w, c)
