@@ -6,30 +6,70 @@ BENCH       ?= .
 BENCHTIME   ?= 1s
 FUZZTIME    ?= 5s
 
+# The CUDA toolkit is the one of the nvcc that is found first: on the PATH, in CUDA_HOME, or where scripts/install-cuda.sh puts it. CUDA=no leaves the
+# CUDA device out.
+CUDA ?= auto
+nvcc :=
+ifeq ($(shell uname -s)$(filter no,$(CUDA)),Linux)
+nvcc := $(firstword $(realpath $(shell command -v nvcc)) $(wildcard $(addsuffix /bin/nvcc,$(CUDA_HOME) $(CURDIR)/.tools/cuda /usr/local/cuda)))
+endif
+toolkit := $(patsubst %/bin/nvcc,%,$(nvcc))
+# The first folder adapts CUDA 13's header. The stub of the driver is for the linker alone: the program finds the driver when it runs.
+stubs := $(firstword $(wildcard $(addprefix $(toolkit)/,stubs lib64/stubs lib/stubs lib/x86_64-linux-gnu/stubs lib/aarch64-linux-gnu/stubs)))
+with_cuda := CGO_CFLAGS='-O2 -g -I$(CURDIR)/gpu/internal/driver/include -I$(toolkit)/include' CGO_LDFLAGS='-O2 -g $(addprefix -L,$(stubs))'
+
+# The packages that are not the same with the tag.
+cuda_packages := ./gpu/... ./kernels ./cmd/cnnctl ./zoo
+
 .DEFAULT_GOAL := build
 
-## build: compile bin/cnnctl
+## build: compile bin/cnnctl, with the CUDA device if nvcc is found; ARCHS='80 90' chooses the architectures, CUDA=no leaves it out
 .PHONY: build
+ifeq ($(nvcc),)
 build:
+	@echo "building for the CPU alone$(if $(filter no,$(CUDA)),,: no nvcc on the PATH, in CUDA_HOME or in .tools/cuda (scripts/install-cuda.sh gets one))"
 	$(GO) build -o bin/ ./cmd/cnnctl
+else
+build: kernels
+	$(with_cuda) $(GO) build -tags cuda -o bin/ ./cmd/cnnctl
+
+## kernels: compile the CUDA kernels
+.PHONY: kernels
+kernels:
+	$(MAKE) -C kernels NVCC=$(nvcc) fatbins
+endif
 
 ## test: run all tests
 .PHONY: test
 test:
 	$(GO) test ./...
 
+## test-cuda: run the tests of the CUDA device, on the emulated driver or the one that CNNCTL_CUDA_DRIVER names (libcuda.so.1: a GPU)
+.PHONY: test-cuda
+test-cuda: need-toolkit
+	$(with_cuda) $(GO) test -tags cuda ./gpu/... ./kernels
+	$(with_cuda) $(GO) test -tags cuda -run CUDA ./cmd/cnnctl ./zoo
+
+.PHONY: need-toolkit
+need-toolkit:
+	@[ -n '$(nvcc)' ] || { echo "no nvcc on the PATH, in CUDA_HOME or in .tools/cuda; run scripts/install-cuda.sh" >&2; exit 1; }
+
 ## bench: run the benchmarks; BENCH=regexp chooses, BENCHTIME=1s says how long each takes
 .PHONY: bench
 bench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
 
-## lint: gofmt, go vet and staticcheck
+## lint: gofmt, go vet and staticcheck; also with the tag cuda if nvcc is found
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -s -l .); if [ -n "$$unformatted" ]; then \
 		echo "gofmt: run gofmt -s -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+ifneq ($(nvcc),)
+	$(with_cuda) $(GO) vet -tags cuda $(cuda_packages)
+	$(with_cuda) $(GO) run $(STATICCHECK) -tags cuda $(cuda_packages)
+endif
 
 ## check-imports: check that the imports point one way
 .PHONY: check-imports
@@ -57,6 +97,7 @@ fuzz:
 .PHONY: clean
 clean:
 	rm -rf bin
+	$(MAKE) -C kernels clean
 
 ## help: show this list
 .PHONY: help
