@@ -65,7 +65,7 @@ for _ in $(seq 600); do
 	if grep -qs '"event":"start"' broken/lenet5/events.jsonl; then break; fi
 	sleep 0.1
 done
-sleep 0.5
+sleep 0.1
 kill -TERM "$pid" || fail "the run ended before it could be stopped"
 got=0
 wait "$pid" || got=$?
@@ -92,7 +92,8 @@ holds err.txt 'cut/train-images-idx3-ubyte'
 expect 3 predict --run whole/lenet5 whole/lenet5/args.yaml
 expect 4 train --resume empty
 expect 4 eval --run whole/none
-expect 5 predict --run whole/lenet5 none.png
+expect 3 predict --run whole/lenet5 none.png
+expect 5 train lenet5 --project /proc/none
 expect 6 train lenet5 --device cuda:99
 expect 7 train lenet5_relu --lr 1e6 --warmup-epochs 0 --epochs 1
 echo "smoke: all as expected"
