@@ -4,7 +4,8 @@
 // functions, which say so. With it, the program still starts and works on machines without a driver.
 //
 // A call becomes a list of kernel launches when it is bound; arguments and geometry are fixed then, and a step only puts
-// the launches on the device's stream. Sums are taken in an order that depends on the geometry alone, not on the GPU.
+// the launches on the device's stream. Sums are taken in an order that depends on
+// the geometry alone, but for products and convolutions, where it depends on the GPU's number of multiprocessors too: the same GPU gives the same bits.
 package gpu
 
 import (
