@@ -22,6 +22,9 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 	if c == nil {
 		return nil, fmt.Errorf("cpu: %w: no call", device.ErrUnsupported)
 	}
+	if err := lacks(c); err != nil {
+		return nil, err
+	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
@@ -44,9 +47,18 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 	}, nil
 }
 
+// lacks returns an error if c needs a precision that this device has not.
+func lacks(c device.Call) error {
+	switch p := device.Needs(c); p {
+	case device.TF32, device.BF16:
+		return fmt.Errorf("cpu: %w: --precision %v needs a CUDA device; use --device cuda, or --precision fp32", device.ErrUnsupported, p)
+	}
+	return nil
+}
+
 // Workspace implements device.Workspacer. It is 0 for a call whose geometry is wrong: Bind reports that.
 func (d *Device) Workspace(c device.WorkspaceCall) int64 {
-	if c == nil {
+	if c == nil || lacks(c) != nil {
 		return 0
 	}
 	if err := c.Check(); err != nil && !errors.Is(err, device.ErrOperand) {

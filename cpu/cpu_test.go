@@ -192,3 +192,21 @@ func TestName(t *testing.T) {
 		t.Errorf("New(0) is %q, want GOMAXPROCS threads", d.Name())
 	}
 }
+
+// The CPU computes in float32 alone, and says so before it looks at operands.
+func TestPrecisionsAreRefused(t *testing.T) {
+	d := New(1)
+	defer d.Close()
+	if err := device.CheckPrecision(d, device.FP32); err != nil {
+		t.Errorf("fp32: %v", err)
+	}
+	for _, p := range []device.Precision{device.TF32, device.BF16} {
+		err := device.CheckPrecision(d, p)
+		if want := "--precision " + p.String() + " needs a CUDA device"; !errors.Is(err, device.ErrUnsupported) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: error %v, want one that is ErrUnsupported and says %q", p, err, want)
+		}
+	}
+	if _, err := d.Bind(device.ActForward{N: 1, Type: device.BFloat16}); !errors.Is(err, device.ErrUnsupported) {
+		t.Errorf("an activation in bfloat16: error %v", err)
+	}
+}

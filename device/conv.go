@@ -3,13 +3,18 @@ package device
 // Conv is the geometry of a convolution: a window over C input channels that yields K output channels. Channels are cut
 // into Groups equal parts that do not mix; Groups == C is a depthwise convolution. The filter is
 // (K, R, S, C/Groups). As everywhere in deep learning, this is cross-correlation: the filter is not flipped.
+//
+// Images, their gradients, residuals and the filter are of the type that Precision stores; a bias and the gradient of the filter are
+// float32.
 type Conv struct {
 	Window
 	K, Groups int
+	Precision Precision
 }
 
 func (v Conv) check(c *checker) {
 	v.Window.check(c)
+	c.precision(v.Precision)
 	c.that(v.K > 0 && v.Groups > 0, "%d output channels in %d groups, wanted positive numbers", v.K, v.Groups)
 	if c.err == nil {
 		c.size(v.N, v.P, v.Q, v.K)
@@ -21,11 +26,14 @@ func (v Conv) check(c *checker) {
 // FilterLen returns the number of filter elements.
 func (v Conv) FilterLen() int { return v.K * v.R * v.S * (v.C / v.Groups) }
 
-// cost counts one pass: the three passes of a convolution do the same number of multiply-adds.
-func (v Conv) cost(accumulate int) Cost {
+func (v Conv) precision() Precision { return v.Precision }
+
+// cost counts one pass: the three passes of a convolution do the same number of multiply-adds. filter is the type of the filter or its
+// gradient, accumulate are the bytes of the result that are read too.
+func (v Conv) cost(filter Type, accumulate int64) Cost {
 	taps := int64(v.R) * int64(v.S) * int64(v.C/v.Groups)
 	out := int64(v.Out(v.K))
-	return Cost{2 * out * taps, 4 * (int64(v.In()) + out + int64(v.FilterLen()) + int64(accumulate))}
+	return Cost{2 * out * taps, v.Precision.Type().Size()*(int64(v.In())+out) + filter.Size()*int64(v.FilterLen()) + accumulate}
 }
 
 // ConvForward computes Y[n,p,q,k] = epilogue(sum over r,s,c of X[n, p*stride-pad+r*dil, q*stride-pad+s*dil, g*C/G+c] * Weight[k,r,s,c]),
@@ -40,7 +48,10 @@ type ConvForward struct {
 }
 
 // Cost implements Call.
-func (f ConvForward) Cost() Cost { return f.Conv.cost(0).Plus(f.Epilogue.cost(f.N*f.P*f.Q, f.K)) }
+func (f ConvForward) Cost() Cost {
+	t := f.Precision.Type()
+	return f.Conv.cost(t, 0).Plus(f.Epilogue.cost(f.N*f.P*f.Q, f.K, t))
+}
 
 // Check implements Call.
 func (f ConvForward) Check() error {
@@ -49,10 +60,11 @@ func (f ConvForward) Check() error {
 	if c.err != nil {
 		return c.err
 	}
-	c.mem("X", f.X, f.In())
-	c.mem("Weight", f.Weight, f.FilterLen())
-	c.mem("Y", f.Y, f.Out(f.K))
-	f.Epilogue.check(&c, f.N*f.P*f.Q, f.K)
+	t := f.Precision.Type()
+	c.elements("X", f.X, f.In(), t)
+	c.elements("Weight", f.Weight, f.FilterLen(), t)
+	c.elements("Y", f.Y, f.Out(f.K), t)
+	f.Epilogue.check(&c, f.N*f.P*f.Q, f.K, t)
 	return c.err
 }
 
@@ -70,7 +82,10 @@ type ConvBackwardData struct {
 }
 
 // Cost implements Call.
-func (b ConvBackwardData) Cost() Cost { return b.Conv.cost(ifAcc(b.Accumulate, b.In())) }
+func (b ConvBackwardData) Cost() Cost {
+	t := b.Precision.Type()
+	return b.Conv.cost(t, t.Size()*int64(ifAcc(b.Accumulate, b.In())))
+}
 
 // Check implements Call.
 func (b ConvBackwardData) Check() error {
@@ -79,9 +94,10 @@ func (b ConvBackwardData) Check() error {
 	if c.err != nil {
 		return c.err
 	}
-	c.mem("DY", b.DY, b.Out(b.K))
-	c.mem("Weight", b.Weight, b.FilterLen())
-	c.mem("DX", b.DX, b.In())
+	t := b.Precision.Type()
+	c.elements("DY", b.DY, b.Out(b.K), t)
+	c.elements("Weight", b.Weight, b.FilterLen(), t)
+	c.elements("DX", b.DX, b.In(), t)
 	return c.err
 }
 
@@ -99,7 +115,9 @@ type ConvBackwardFilter struct {
 }
 
 // Cost implements Call.
-func (b ConvBackwardFilter) Cost() Cost { return b.Conv.cost(ifAcc(b.Accumulate, b.FilterLen())) }
+func (b ConvBackwardFilter) Cost() Cost {
+	return b.Conv.cost(Float32, Float32.Size()*int64(ifAcc(b.Accumulate, b.FilterLen())))
+}
 
 // Check implements Call.
 func (b ConvBackwardFilter) Check() error {
@@ -108,8 +126,9 @@ func (b ConvBackwardFilter) Check() error {
 	if c.err != nil {
 		return c.err
 	}
-	c.mem("X", b.X, b.In())
-	c.mem("DY", b.DY, b.Out(b.K))
+	t := b.Precision.Type()
+	c.elements("X", b.X, b.In(), t)
+	c.elements("DY", b.DY, b.Out(b.K), t)
 	c.mem("DWeight", b.DWeight, b.FilterLen())
 	return c.err
 }
@@ -121,7 +140,9 @@ func (b ConvBackwardFilter) WithWorkspace(m Mem) Call { b.Workspace = m; return 
 // convolutions (rows are pixels) and of fully connected layers (rows are samples).
 type BiasGrad struct {
 	Rows, Cols int
-	DY, DB     Mem
+	Type       Type // of DY
+	DY         Mem  // (Rows, Cols)
+	DB         Mem  // (Cols)
 	Accumulate bool
 	Workspace  Mem
 }
@@ -129,7 +150,7 @@ type BiasGrad struct {
 // Cost implements Call.
 func (b BiasGrad) Cost() Cost {
 	n := int64(b.Rows) * int64(b.Cols)
-	return Cost{n, 4 * (n + int64(b.Cols))}
+	return Cost{n, b.Type.Size()*n + 4*int64(b.Cols)}
 }
 
 // Check implements Call.
@@ -137,10 +158,13 @@ func (b BiasGrad) Check() error {
 	c := checker{call: "bias gradient"}
 	c.that(b.Rows > 0 && b.Cols > 0, "%d rows of %d columns, wanted positive numbers", b.Rows, b.Cols)
 	c.size(b.Rows, b.Cols)
-	c.mem("DY", b.DY, b.Rows*b.Cols)
+	c.typ(b.Type)
+	c.elements("DY", b.DY, b.Rows*b.Cols, b.Type)
 	c.mem("DB", b.DB, b.Cols)
 	return c.err
 }
+
+func (b BiasGrad) storage() Type { return b.Type }
 
 // WithWorkspace implements WorkspaceCall.
 func (b BiasGrad) WithWorkspace(m Mem) Call { b.Workspace = m; return b }

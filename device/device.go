@@ -3,8 +3,8 @@
 //
 // A device executes calls. A call, such as ConvForward, is one primitive: a plain struct of operands and geometry. Bind
 // turns a call into a step once, before training starts: it checks the geometry and chooses the kernel. Running a
-// step allocates nothing. All operands are float32 unless their comment says otherwise, activations are
-// NHWC, filters KRSC, matrices row-major.
+// step allocates nothing. Operands are float32, but for activations and their gradients, which are of the type that a call's
+// Type or Precision says. Activations are NHWC, filters KRSC, matrices row-major.
 package device
 
 import "fmt"

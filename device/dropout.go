@@ -9,6 +9,7 @@ import "github.com/cnnctl/cnnctl/philox"
 // P·2^32; the step is the first word of Hyper. Every device draws these same bits.
 type Dropout struct {
 	N          int
+	Type       Type    // of X and Y
 	P          float32 // probability of dropping, in [0, 1)
 	Seed       uint64
 	Layer      uint32 // tells the masks of one step apart
@@ -20,7 +21,7 @@ type Dropout struct {
 // Cost implements Call. The ten rounds of the generator are counted at 10 operations an element.
 func (d Dropout) Cost() Cost {
 	n := int64(d.N)
-	return Cost{11 * n, 4 * (2*n + int64(ifAcc(d.Accumulate, d.N)))}
+	return Cost{11 * n, d.Type.Size() * (2*n + int64(ifAcc(d.Accumulate, d.N)))}
 }
 
 // Check implements Call.
@@ -28,11 +29,14 @@ func (d Dropout) Check() error {
 	c := checker{call: "dropout"}
 	c.that(d.N > 0, "%d elements, wanted a positive number", d.N)
 	c.that(d.P >= 0 && d.P < 1, "probability %v, wanted one in [0, 1)", d.P)
-	c.mem("X", d.X, d.N)
-	c.mem("Y", d.Y, d.N)
+	c.typ(d.Type)
+	c.elements("X", d.X, d.N, d.Type)
+	c.elements("Y", d.Y, d.N, d.Type)
 	c.mem("Hyper", d.Hyper, HyperWords)
 	return c.err
 }
+
+func (d Dropout) storage() Type { return d.Type }
 
 // Key returns the generator's key.
 func (d Dropout) Key() [2]uint32 { return philox.Key(d.Seed, philox.Dropout) }

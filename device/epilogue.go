@@ -35,24 +35,25 @@ func (a Act) String() string {
 // y = act(result + bias[column] + residual[row, column]). Columns are output channels.
 type Epilogue struct {
 	Bias     Mem // (columns) or absent
-	Residual Mem // like the output, or absent
+	Residual Mem // like the output, of its type, or absent
 	Act      Act
 }
 
-func (e Epilogue) check(c *checker, rows, cols int) {
-	c.optional("Bias", e.Bias, cols)
-	c.optional("Residual", e.Residual, rows*cols)
+// check is told the type of the output.
+func (e Epilogue) check(c *checker, rows, cols int, t Type) {
+	c.optional("Bias", e.Bias, cols, Float32)
+	c.optional("Residual", e.Residual, rows*cols, t)
 	c.that(e.Act <= Sigmoid, "unknown activation %v", e.Act)
 }
 
-func (e Epilogue) cost(rows, cols int) Cost {
+func (e Epilogue) cost(rows, cols int, t Type) Cost {
 	var k Cost
 	n := int64(rows) * int64(cols)
 	if !e.Bias.IsZero() {
 		k = k.Plus(Cost{n, 4 * int64(cols)})
 	}
 	if !e.Residual.IsZero() {
-		k = k.Plus(Cost{n, 4 * n})
+		k = k.Plus(Cost{n, t.Size() * n})
 	}
 	if e.Act != Identity {
 		k.FLOPs += n

@@ -52,22 +52,33 @@ func (c *checker) size(dims ...int) {
 	}
 }
 
+// precision checks that a precision is a known one.
+func (c *checker) precision(p Precision) {
+	c.that(p.valid(), "unknown %v, wanted fp32, tf32 or bf16", p)
+}
+
+// typ checks that a type is a known one.
+func (c *checker) typ(t Type) { c.that(t.valid(), "unknown %v, wanted float32 or bfloat16", t) }
+
 // mem checks that an operand is present and holds n float32 elements.
-func (c *checker) mem(name string, m Mem, n int) {
-	switch {
+func (c *checker) mem(name string, m Mem, n int) { c.elements(name, m, n, Float32) }
+
+// elements checks that an operand is present and holds n elements of a type.
+func (c *checker) elements(name string, m Mem, n int, t Type) {
+	switch want := t.Size() * int64(n); {
 	case c.err != nil:
 	case m.IsZero():
 		c.err = fmt.Errorf("%s: %w: %s is missing", c.call, ErrOperand, name)
-	case m.Len < 4*int64(n):
-		c.err = fmt.Errorf("%s: %w: %s holds %d bytes, wanted %d", c.call, ErrOperand, name, m.Len, 4*int64(n))
-	case m.Off < 0 || m.Off%4 != 0:
-		c.err = fmt.Errorf("%s: %w: %s lies at byte %d, wanted a multiple of 4", c.call, ErrOperand, name, m.Off)
+	case m.Len < want:
+		c.err = fmt.Errorf("%s: %w: %s holds %d bytes, wanted %d", c.call, ErrOperand, name, m.Len, want)
+	case m.Off < 0 || m.Off%t.Size() != 0:
+		c.err = fmt.Errorf("%s: %w: %s lies at byte %d, wanted a multiple of %d", c.call, ErrOperand, name, m.Off, t.Size())
 	}
 }
 
-// optional is mem for an operand that may be absent.
-func (c *checker) optional(name string, m Mem, n int) {
+// optional is elements for an operand that may be absent.
+func (c *checker) optional(name string, m Mem, n int, t Type) {
 	if !m.IsZero() {
-		c.mem(name, m, n)
+		c.elements(name, m, n, t)
 	}
 }

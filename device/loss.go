@@ -3,13 +3,14 @@ package device
 // Softmax computes Y[r, :] = exp(X[r, :] - max) / sum. Y may be X.
 type Softmax struct {
 	Rows, Classes int
+	Type          Type
 	X, Y          Mem // (Rows, Classes)
 }
 
 // Cost implements Call.
 func (s Softmax) Cost() Cost {
 	n := int64(s.Rows) * int64(s.Classes)
-	return Cost{4 * n, 8 * n}
+	return Cost{4 * n, 2 * s.Type.Size() * n}
 }
 
 // Check implements Call.
@@ -17,14 +18,18 @@ func (s Softmax) Check() error {
 	c := checker{call: "softmax"}
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
 	c.size(s.Rows, s.Classes)
-	c.mem("X", s.X, s.Rows*s.Classes)
-	c.mem("Y", s.Y, s.Rows*s.Classes)
+	c.typ(s.Type)
+	c.elements("X", s.X, s.Rows*s.Classes, s.Type)
+	c.elements("Y", s.Y, s.Rows*s.Classes, s.Type)
 	return c.err
 }
+
+func (s Softmax) storage() Type { return s.Type }
 
 // SoftmaxBackward computes DX (+)= Y·(DY - sum(DY·Y)) for each row.
 type SoftmaxBackward struct {
 	Rows, Classes int
+	Type          Type
 	Y, DY, DX     Mem // (Rows, Classes)
 	Accumulate    bool
 }
@@ -32,7 +37,7 @@ type SoftmaxBackward struct {
 // Cost implements Call.
 func (s SoftmaxBackward) Cost() Cost {
 	n := int64(s.Rows) * int64(s.Classes)
-	return Cost{4 * n, 4 * (3*n + int64(ifAcc(s.Accumulate, s.Rows*s.Classes)))}
+	return Cost{4 * n, s.Type.Size() * (3*n + int64(ifAcc(s.Accumulate, s.Rows*s.Classes)))}
 }
 
 // Check implements Call.
@@ -40,11 +45,14 @@ func (s SoftmaxBackward) Check() error {
 	c := checker{call: "softmax backward"}
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
 	c.size(s.Rows, s.Classes)
-	c.mem("Y", s.Y, s.Rows*s.Classes)
-	c.mem("DY", s.DY, s.Rows*s.Classes)
-	c.mem("DX", s.DX, s.Rows*s.Classes)
+	c.typ(s.Type)
+	c.elements("Y", s.Y, s.Rows*s.Classes, s.Type)
+	c.elements("DY", s.DY, s.Rows*s.Classes, s.Type)
+	c.elements("DX", s.DX, s.Rows*s.Classes, s.Type)
 	return c.err
 }
+
+func (s SoftmaxBackward) storage() Type { return s.Type }
 
 // SoftmaxCrossEntropy computes the loss, its gradient and the counters of a batch in one pass.
 //
@@ -53,6 +61,7 @@ func (s SoftmaxBackward) Check() error {
 // p = softmax(Logits), the loss is the mean over the counted rows of -sum t'·log p, and DLogits = (p - t')/rows.
 type SoftmaxCrossEntropy struct {
 	Rows, Classes int
+	Type          Type    // of Logits and DLogits
 	Smoothing     float32 // in [0, 1)
 	Logits        Mem     // (Rows, Classes)
 	Targets       Mem     // (Rows, Classes)
@@ -77,11 +86,11 @@ type Stats struct {
 // Cost implements Call.
 func (s SoftmaxCrossEntropy) Cost() Cost {
 	n := int64(s.Rows) * int64(s.Classes)
-	b := 2 * n
+	b := (s.Type.Size() + 4) * n
 	if !s.DLogits.IsZero() {
-		b += n
+		b += s.Type.Size() * n
 	}
-	return Cost{8 * n, 4*b + 4*StatsWords}
+	return Cost{8 * n, b + 4*StatsWords}
 }
 
 // Check implements Call.
@@ -90,12 +99,15 @@ func (s SoftmaxCrossEntropy) Check() error {
 	c.that(s.Rows > 0 && s.Classes > 0, "%d rows of %d classes, wanted positive numbers", s.Rows, s.Classes)
 	c.size(s.Rows, s.Classes)
 	c.that(s.Smoothing >= 0 && s.Smoothing < 1, "label smoothing %v, wanted a value in [0, 1)", s.Smoothing)
-	c.mem("Logits", s.Logits, s.Rows*s.Classes)
+	c.typ(s.Type)
+	c.elements("Logits", s.Logits, s.Rows*s.Classes, s.Type)
 	c.mem("Targets", s.Targets, s.Rows*s.Classes)
-	c.optional("DLogits", s.DLogits, s.Rows*s.Classes)
+	c.optional("DLogits", s.DLogits, s.Rows*s.Classes, s.Type)
 	c.mem("Stats", s.Stats, StatsWords)
 	return c.err
 }
+
+func (s SoftmaxCrossEntropy) storage() Type { return s.Type }
 
 // WithWorkspace implements WorkspaceCall.
 func (s SoftmaxCrossEntropy) WithWorkspace(m Mem) Call { s.Workspace = m; return s }

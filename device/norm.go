@@ -6,6 +6,7 @@ package device
 type BatchNormForward struct {
 	Rows, C         int     // Rows = N·H·W
 	Eps, Momentum   float32 // PyTorch's defaults are 1e-5 and 0.1
+	Type            Type    // of X and Y
 	X, Y            Mem     // (Rows, C)
 	Gamma, Beta     Mem     // (C)
 	RunMean, RunVar Mem     // (C), updated
@@ -16,7 +17,7 @@ type BatchNormForward struct {
 // Cost implements Call. X is read twice: no implementation can normalise before it has the mean.
 func (f BatchNormForward) Cost() Cost {
 	n := int64(f.Rows) * int64(f.C)
-	return Cost{7 * n, 4 * (3*n + 8*int64(f.C))}
+	return Cost{7 * n, f.Type.Size()*3*n + 32*int64(f.C)}
 }
 
 // Check implements Call.
@@ -24,8 +25,9 @@ func (f BatchNormForward) Check() error {
 	c := checker{call: "batch norm forward"}
 	c.that(f.Rows > 1 && f.C > 0, "%d values for each of %d channels, wanted at least 2 to estimate a variance", f.Rows, f.C)
 	c.size(f.Rows, f.C)
-	c.mem("X", f.X, f.Rows*f.C)
-	c.mem("Y", f.Y, f.Rows*f.C)
+	c.typ(f.Type)
+	c.elements("X", f.X, f.Rows*f.C, f.Type)
+	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
 	for _, m := range []struct {
 		name string
 		mem  Mem
@@ -35,6 +37,8 @@ func (f BatchNormForward) Check() error {
 	return c.err
 }
 
+func (f BatchNormForward) storage() Type { return f.Type }
+
 // WithWorkspace implements WorkspaceCall.
 func (f BatchNormForward) WithWorkspace(m Mem) Call { f.Workspace = m; return f }
 
@@ -42,15 +46,16 @@ func (f BatchNormForward) WithWorkspace(m Mem) Call { f.Workspace = m; return f 
 type BatchNormInference struct {
 	Rows, C         int
 	Eps             float32
-	X, Y            Mem // (Rows, C); Y may be X
-	Gamma, Beta     Mem // (C)
-	RunMean, RunVar Mem // (C)
+	Type            Type // of X and Y
+	X, Y            Mem  // (Rows, C); Y may be X
+	Gamma, Beta     Mem  // (C)
+	RunMean, RunVar Mem  // (C)
 }
 
 // Cost implements Call.
 func (f BatchNormInference) Cost() Cost {
 	n := int64(f.Rows) * int64(f.C)
-	return Cost{2 * n, 4 * (2*n + 4*int64(f.C))}
+	return Cost{2 * n, f.Type.Size()*2*n + 16*int64(f.C)}
 }
 
 // Check implements Call.
@@ -58,14 +63,17 @@ func (f BatchNormInference) Check() error {
 	c := checker{call: "batch norm inference"}
 	c.that(f.Rows > 0 && f.C > 0, "%d values for each of %d channels, wanted positive numbers", f.Rows, f.C)
 	c.size(f.Rows, f.C)
-	c.mem("X", f.X, f.Rows*f.C)
-	c.mem("Y", f.Y, f.Rows*f.C)
+	c.typ(f.Type)
+	c.elements("X", f.X, f.Rows*f.C, f.Type)
+	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
 	c.mem("Gamma", f.Gamma, f.C)
 	c.mem("Beta", f.Beta, f.C)
 	c.mem("RunMean", f.RunMean, f.C)
 	c.mem("RunVar", f.RunVar, f.C)
 	return c.err
 }
+
+func (f BatchNormInference) storage() Type { return f.Type }
 
 // BatchNormBackward is the gradient of BatchNormForward. With x̂ = (X-Mean)·InvStd:
 //
@@ -75,10 +83,11 @@ func (f BatchNormInference) Check() error {
 // Accumulate concerns DX, AccumulateParams concerns DGamma and DBeta.
 type BatchNormBackward struct {
 	Rows, C          int
-	X, DY, DX        Mem // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
-	Gamma            Mem // (C)
-	Mean, InvStd     Mem // (C), from the forward pass
-	DGamma, DBeta    Mem // (C), required: the input's gradient needs both sums anyway
+	Type             Type // of X, DY and DX
+	X, DY, DX        Mem  // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	Gamma            Mem  // (C)
+	Mean, InvStd     Mem  // (C), from the forward pass
+	DGamma, DBeta    Mem  // (C), required: the input's gradient needs both sums anyway
 	Accumulate       bool
 	AccumulateParams bool
 	Workspace        Mem
@@ -87,7 +96,7 @@ type BatchNormBackward struct {
 // Cost implements Call.
 func (b BatchNormBackward) Cost() Cost {
 	n := int64(b.Rows) * int64(b.C)
-	return Cost{10 * n, 4 * (5*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)) + 5*int64(b.C))}
+	return Cost{10 * n, b.Type.Size()*(5*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 20*int64(b.C)}
 }
 
 // Check implements Call.
@@ -95,9 +104,10 @@ func (b BatchNormBackward) Check() error {
 	c := checker{call: "batch norm backward"}
 	c.that(b.Rows > 1 && b.C > 0, "%d values for each of %d channels, wanted at least 2", b.Rows, b.C)
 	c.size(b.Rows, b.C)
-	c.mem("X", b.X, b.Rows*b.C)
-	c.mem("DY", b.DY, b.Rows*b.C)
-	c.optional("DX", b.DX, b.Rows*b.C)
+	c.typ(b.Type)
+	c.elements("X", b.X, b.Rows*b.C, b.Type)
+	c.elements("DY", b.DY, b.Rows*b.C, b.Type)
+	c.optional("DX", b.DX, b.Rows*b.C, b.Type)
 	for _, m := range []struct {
 		name string
 		mem  Mem
@@ -107,6 +117,8 @@ func (b BatchNormBackward) Check() error {
 	return c.err
 }
 
+func (b BatchNormBackward) storage() Type { return b.Type }
+
 // WithWorkspace implements WorkspaceCall.
 func (b BatchNormBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b }
 
@@ -115,11 +127,12 @@ func (b BatchNormBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b
 type BatchNormFrozenBackward struct {
 	Rows, C          int
 	Eps              float32
-	X                Mem // (Rows, C), needed for DGamma only
-	DY, DX           Mem // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
-	Gamma            Mem // (C)
-	RunMean, RunVar  Mem // (C)
-	DGamma, DBeta    Mem // (C), both or neither
+	Type             Type // of X, DY and DX
+	X                Mem  // (Rows, C), needed for DGamma only
+	DY, DX           Mem  // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	Gamma            Mem  // (C)
+	RunMean, RunVar  Mem  // (C)
+	DGamma, DBeta    Mem  // (C), both or neither
 	Accumulate       bool
 	AccumulateParams bool
 	Workspace        Mem
@@ -128,9 +141,9 @@ type BatchNormFrozenBackward struct {
 // Cost implements Call.
 func (b BatchNormFrozenBackward) Cost() Cost {
 	n := int64(b.Rows) * int64(b.C)
-	k := Cost{n, 4 * (2*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)) + 3*int64(b.C))}
+	k := Cost{n, b.Type.Size()*(2*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 12*int64(b.C)}
 	if !b.DGamma.IsZero() {
-		k = k.Plus(Cost{5 * n, 4 * (n + 2*int64(b.C))})
+		k = k.Plus(Cost{5 * n, b.Type.Size()*n + 8*int64(b.C)})
 	}
 	return k
 }
@@ -140,20 +153,23 @@ func (b BatchNormFrozenBackward) Check() error {
 	c := checker{call: "frozen batch norm backward"}
 	c.that(b.Rows > 0 && b.C > 0, "%d values for each of %d channels, wanted positive numbers", b.Rows, b.C)
 	c.size(b.Rows, b.C)
-	c.mem("DY", b.DY, b.Rows*b.C)
-	c.optional("DX", b.DX, b.Rows*b.C)
+	c.typ(b.Type)
+	c.elements("DY", b.DY, b.Rows*b.C, b.Type)
+	c.optional("DX", b.DX, b.Rows*b.C, b.Type)
 	c.mem("Gamma", b.Gamma, b.C)
 	c.mem("RunMean", b.RunMean, b.C)
 	c.mem("RunVar", b.RunVar, b.C)
 	c.that(b.DGamma.IsZero() == b.DBeta.IsZero(), "one of DGamma and DBeta, wanted both or neither")
 	c.that(!b.DX.IsZero() || !b.DGamma.IsZero(), "nothing to compute: neither DX nor DGamma")
 	if !b.DGamma.IsZero() {
-		c.mem("X", b.X, b.Rows*b.C)
+		c.elements("X", b.X, b.Rows*b.C, b.Type)
 		c.mem("DGamma", b.DGamma, b.C)
 		c.mem("DBeta", b.DBeta, b.C)
 	}
 	return c.err
 }
+
+func (b BatchNormFrozenBackward) storage() Type { return b.Type }
 
 // WithWorkspace implements WorkspaceCall.
 func (b BatchNormFrozenBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b }
@@ -166,18 +182,19 @@ type LRNForward struct {
 	Rows, C        int // Rows = N·H·W
 	Size           int
 	K, Alpha, Beta float32
-	X, Y           Mem // (Rows, C)
-	Scale          Mem // (Rows, C), written for backward, or absent
+	Type           Type // of X and Y
+	X, Y           Mem  // (Rows, C)
+	Scale          Mem  // (Rows, C), written for backward, or absent
 }
 
 // Cost implements Call.
 func (f LRNForward) Cost() Cost {
 	n := int64(f.Rows) * int64(f.C)
-	b := 2 * n
+	b := 2 * f.Type.Size() * n
 	if !f.Scale.IsZero() {
-		b += n
+		b += 4 * n
 	}
-	return Cost{int64(f.Size+12) * n, 4 * b}
+	return Cost{int64(f.Size+12) * n, b}
 }
 
 // Check implements Call.
@@ -185,11 +202,14 @@ func (f LRNForward) Check() error {
 	c := checker{call: "local response norm forward"}
 	c.that(f.Rows > 0 && f.C > 0 && f.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", f.Rows, f.C, f.Size)
 	c.size(f.Rows, f.C)
-	c.mem("X", f.X, f.Rows*f.C)
-	c.mem("Y", f.Y, f.Rows*f.C)
-	c.optional("Scale", f.Scale, f.Rows*f.C)
+	c.typ(f.Type)
+	c.elements("X", f.X, f.Rows*f.C, f.Type)
+	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
+	c.optional("Scale", f.Scale, f.Rows*f.C, Float32)
 	return c.err
 }
+
+func (f LRNForward) storage() Type { return f.Type }
 
 // LRNBackward is the gradient of LRNForward:
 // DX[c] (+)= DY[c]·Scale[c]^-Beta - 2·Alpha·Beta·X[c]·sum of DY[j]·Y[j]/Scale[j] over the j whose window holds c.
@@ -197,15 +217,16 @@ type LRNBackward struct {
 	Rows, C         int
 	Size            int
 	Alpha, Beta     float32
-	X, Y, Scale, DY Mem // (Rows, C)
-	DX              Mem // (Rows, C), none of the inputs
+	Type            Type // of X, Y, DY and DX
+	X, Y, Scale, DY Mem  // (Rows, C)
+	DX              Mem  // (Rows, C), none of the inputs
 	Accumulate      bool
 }
 
 // Cost implements Call.
 func (b LRNBackward) Cost() Cost {
 	n := int64(b.Rows) * int64(b.C)
-	return Cost{int64(b.Size+14) * n, 4 * (5*n + int64(ifAcc(b.Accumulate, b.Rows*b.C)))}
+	return Cost{int64(b.Size+14) * n, b.Type.Size()*(4*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 4*n}
 }
 
 // Check implements Call.
@@ -213,11 +234,15 @@ func (b LRNBackward) Check() error {
 	c := checker{call: "local response norm backward"}
 	c.that(b.Rows > 0 && b.C > 0 && b.Size > 0, "%d rows, %d channels, size %d, wanted positive numbers", b.Rows, b.C, b.Size)
 	c.size(b.Rows, b.C)
+	c.typ(b.Type)
 	for _, m := range []struct {
 		name string
 		mem  Mem
-	}{{"X", b.X}, {"Y", b.Y}, {"Scale", b.Scale}, {"DY", b.DY}, {"DX", b.DX}} {
-		c.mem(m.name, m.mem, b.Rows*b.C)
+	}{{"X", b.X}, {"Y", b.Y}, {"DY", b.DY}, {"DX", b.DX}} {
+		c.elements(m.name, m.mem, b.Rows*b.C, b.Type)
 	}
+	c.mem("Scale", b.Scale, b.Rows*b.C)
 	return c.err
 }
+
+func (b LRNBackward) storage() Type { return b.Type }

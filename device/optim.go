@@ -98,7 +98,7 @@ func (s SGD) Cost() Cost {
 func (s SGD) Check() error {
 	c := checker{call: "SGD"}
 	s.Update.check(&c)
-	c.optional("V", s.V, s.N)
+	c.optional("V", s.V, s.N, Float32)
 	c.that(!s.Nesterov || !s.V.IsZero(), "Nesterov without momentum")
 	return c.err
 }
@@ -146,7 +146,7 @@ func (r RMSprop) Check() error {
 	c := checker{call: "RMSprop"}
 	r.Update.check(&c)
 	c.mem("S", r.S, r.N)
-	c.optional("V", r.V, r.N)
+	c.optional("V", r.V, r.N, Float32)
 	return c.err
 }
 

@@ -5,19 +5,20 @@ package device
 // in PyTorch. NaN wins over everything, so that it is not hidden. Every window must touch the image.
 type MaxPoolForward struct {
 	Window
-	X   Mem // (N, H, W, C)
-	Y   Mem // (N, P, Q, C)
-	Arg Mem // (N, P, Q, C), or absent where there is no backward pass
+	Type Type // of X and Y
+	X    Mem  // (N, H, W, C)
+	Y    Mem  // (N, P, Q, C)
+	Arg  Mem  // (N, P, Q, C), or absent where there is no backward pass
 }
 
 // Cost implements Call.
 func (f MaxPoolForward) Cost() Cost {
 	out := int64(f.Out(f.C))
-	b := int64(f.In()) + out
+	b := f.Type.Size() * (int64(f.In()) + out)
 	if !f.Arg.IsZero() {
-		b += out
+		b += 4 * out
 	}
-	return Cost{out * int64(f.R) * int64(f.S), 4 * b}
+	return Cost{out * int64(f.R) * int64(f.S), b}
 }
 
 // Check implements Call.
@@ -25,24 +26,28 @@ func (f MaxPoolForward) Check() error {
 	c := checker{call: "max-pool forward"}
 	f.Window.check(&c)
 	f.Window.checkTouch(&c)
-	c.mem("X", f.X, f.In())
-	c.mem("Y", f.Y, f.Out(f.C))
-	c.optional("Arg", f.Arg, f.Out(f.C))
+	c.typ(f.Type)
+	c.elements("X", f.X, f.In(), f.Type)
+	c.elements("Y", f.Y, f.Out(f.C), f.Type)
+	c.optional("Arg", f.Arg, f.Out(f.C), Float32)
 	return c.err
 }
+
+func (f MaxPoolForward) storage() Type { return f.Type }
 
 // MaxPoolBackward gathers: DX[n,h,w,c] (+)= sum of DY over the windows whose largest element was (h, w).
 type MaxPoolBackward struct {
 	Window
-	DY, Arg    Mem // (N, P, Q, C)
-	DX         Mem // (N, H, W, C)
+	Type       Type // of DY and DX
+	DY, Arg    Mem  // (N, P, Q, C)
+	DX         Mem  // (N, H, W, C)
 	Accumulate bool
 }
 
 // Cost implements Call.
 func (b MaxPoolBackward) Cost() Cost {
 	out := int64(b.Out(b.C))
-	return Cost{out, 4 * (2*out + int64(b.In()+ifAcc(b.Accumulate, b.In())))}
+	return Cost{out, b.Type.Size()*(out+int64(b.In()+ifAcc(b.Accumulate, b.In()))) + 4*out}
 }
 
 // Check implements Call.
@@ -50,11 +55,14 @@ func (b MaxPoolBackward) Check() error {
 	c := checker{call: "max-pool backward"}
 	b.Window.check(&c)
 	b.Window.checkTouch(&c)
-	c.mem("DY", b.DY, b.Out(b.C))
+	c.typ(b.Type)
+	c.elements("DY", b.DY, b.Out(b.C), b.Type)
 	c.mem("Arg", b.Arg, b.Out(b.C))
-	c.mem("DX", b.DX, b.In())
+	c.elements("DX", b.DX, b.In(), b.Type)
 	return c.err
 }
+
+func (b MaxPoolBackward) storage() Type { return b.Type }
 
 // AvgPoolForward writes the mean of each window. The divisor is the number of positions of the window that lie inside the padded
 // image (rows -PadTop to H+PadBottom), or, with ExcludePad, inside the image itself: PyTorch's count_include_pad.
@@ -63,6 +71,7 @@ type AvgPoolForward struct {
 	Window
 	PadBottom, PadRight int // needed for the divisor only
 	ExcludePad          bool
+	Type                Type
 	X                   Mem // (N, H, W, C)
 	Y                   Mem // (N, P, Q, C)
 }
@@ -70,23 +79,27 @@ type AvgPoolForward struct {
 // Cost implements Call.
 func (f AvgPoolForward) Cost() Cost {
 	out := int64(f.Out(f.C))
-	return Cost{out * int64(f.R) * int64(f.S), 4 * (int64(f.In()) + out)}
+	return Cost{out * int64(f.R) * int64(f.S), f.Type.Size() * (int64(f.In()) + out)}
 }
 
 // Check implements Call.
 func (f AvgPoolForward) Check() error {
 	c := checker{call: "average-pool forward"}
 	f.Window.check(&c)
-	c.mem("X", f.X, f.In())
-	c.mem("Y", f.Y, f.Out(f.C))
+	c.typ(f.Type)
+	c.elements("X", f.X, f.In(), f.Type)
+	c.elements("Y", f.Y, f.Out(f.C), f.Type)
 	return c.err
 }
+
+func (f AvgPoolForward) storage() Type { return f.Type }
 
 // AvgPoolBackward spreads each DY evenly over its window; as a gather, so that the order of the sum is fixed.
 type AvgPoolBackward struct {
 	Window
 	PadBottom, PadRight int
 	ExcludePad          bool
+	Type                Type
 	DY                  Mem // (N, P, Q, C)
 	DX                  Mem // (N, H, W, C)
 	Accumulate          bool
@@ -95,17 +108,20 @@ type AvgPoolBackward struct {
 // Cost implements Call.
 func (b AvgPoolBackward) Cost() Cost {
 	out := int64(b.Out(b.C))
-	return Cost{out * int64(b.R) * int64(b.S), 4 * (out + int64(b.In()+ifAcc(b.Accumulate, b.In())))}
+	return Cost{out * int64(b.R) * int64(b.S), b.Type.Size() * (out + int64(b.In()+ifAcc(b.Accumulate, b.In())))}
 }
 
 // Check implements Call.
 func (b AvgPoolBackward) Check() error {
 	c := checker{call: "average-pool backward"}
 	b.Window.check(&c)
-	c.mem("DY", b.DY, b.Out(b.C))
-	c.mem("DX", b.DX, b.In())
+	c.typ(b.Type)
+	c.elements("DY", b.DY, b.Out(b.C), b.Type)
+	c.elements("DX", b.DX, b.In(), b.Type)
 	return c.err
 }
+
+func (b AvgPoolBackward) storage() Type { return b.Type }
 
 // Divisor returns the number of positions that the mean of output (p, q) counts.
 func (f AvgPoolForward) Divisor(p, q int) int {
@@ -139,6 +155,7 @@ func span(o, stride, before, taps, dil, n, after int, excludePad bool) int {
 type AdaptiveAvgPoolForward struct {
 	N, H, W, C int
 	P, Q       int
+	Type       Type
 	X          Mem // (N, H, W, C)
 	Y          Mem // (N, P, Q, C)
 }
@@ -146,22 +163,26 @@ type AdaptiveAvgPoolForward struct {
 // Cost implements Call.
 func (f AdaptiveAvgPoolForward) Cost() Cost {
 	in, out := int64(f.N*f.H*f.W*f.C), int64(f.N*f.P*f.Q*f.C)
-	return Cost{max(in, out), 4 * (in + out)}
+	return Cost{max(in, out), f.Type.Size() * (in + out)}
 }
 
 // Check implements Call.
 func (f AdaptiveAvgPoolForward) Check() error {
 	c := checker{call: "adaptive average-pool forward"}
 	checkAdaptive(&c, f.N, f.H, f.W, f.C, f.P, f.Q)
-	c.mem("X", f.X, f.N*f.H*f.W*f.C)
-	c.mem("Y", f.Y, f.N*f.P*f.Q*f.C)
+	c.typ(f.Type)
+	c.elements("X", f.X, f.N*f.H*f.W*f.C, f.Type)
+	c.elements("Y", f.Y, f.N*f.P*f.Q*f.C, f.Type)
 	return c.err
 }
+
+func (f AdaptiveAvgPoolForward) storage() Type { return f.Type }
 
 // AdaptiveAvgPoolBackward is the gradient of AdaptiveAvgPoolForward.
 type AdaptiveAvgPoolBackward struct {
 	N, H, W, C int
 	P, Q       int
+	Type       Type
 	DY         Mem // (N, P, Q, C)
 	DX         Mem // (N, H, W, C)
 	Accumulate bool
@@ -170,17 +191,20 @@ type AdaptiveAvgPoolBackward struct {
 // Cost implements Call.
 func (b AdaptiveAvgPoolBackward) Cost() Cost {
 	in, out := int64(b.N*b.H*b.W*b.C), int64(b.N*b.P*b.Q*b.C)
-	return Cost{max(in, out), 4 * (in + out)}
+	return Cost{max(in, out), b.Type.Size() * (in + out + int64(ifAcc(b.Accumulate, int(in))))}
 }
 
 // Check implements Call.
 func (b AdaptiveAvgPoolBackward) Check() error {
 	c := checker{call: "adaptive average-pool backward"}
 	checkAdaptive(&c, b.N, b.H, b.W, b.C, b.P, b.Q)
-	c.mem("DY", b.DY, b.N*b.P*b.Q*b.C)
-	c.mem("DX", b.DX, b.N*b.H*b.W*b.C)
+	c.typ(b.Type)
+	c.elements("DY", b.DY, b.N*b.P*b.Q*b.C, b.Type)
+	c.elements("DX", b.DX, b.N*b.H*b.W*b.C, b.Type)
 	return c.err
 }
+
+func (b AdaptiveAvgPoolBackward) storage() Type { return b.Type }
 
 func checkAdaptive(c *checker, n, h, w, ch, p, q int) {
 	c.that(n > 0 && h > 0 && w > 0 && ch > 0, "input %dx%dx%dx%d, wanted positive sizes", n, h, w, ch)

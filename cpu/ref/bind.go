@@ -14,6 +14,9 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 	if c == nil {
 		return nil, fmt.Errorf("ref: %w: no call", device.ErrUnsupported)
 	}
+	if device.Needs(c) == device.BF16 {
+		return nil, fmt.Errorf("ref: %w: %T in bf16", device.ErrUnsupported, c)
+	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("ref: %w", err)
 	}
