@@ -32,6 +32,7 @@ var layers = []layer{
 	{"data/augment", []string{"data", "philox"}, "data reads and knows nothing of networks"},
 	{"data/synth", []string{"data", "philox"}, "data reads and knows nothing of networks"},
 	{"data/loader", []string{"data", "data/augment", "philox"}, "data reads and knows nothing of networks"},
+	{"pretrained", []string{"checkpoint", "data/augment"}, "pretrained finds files and says what their images look like, and builds no network"},
 	{"device", []string{"philox"}, "device is the waist: it may know neither who emits calls nor who executes them"},
 	{"kernels", nil, "kernels are sources and their compiled form, without Go code that uses them"},
 	{"cpu/ref", []string{"device", "philox"}, "the oracle must not share code with what it judges"},
@@ -40,12 +41,12 @@ var layers = []layer{
 	{"device/devicetest", []string{"device", "cpu/ref", "philox"}, "the conformance suite compares any device with the oracle and knows no other"},
 	{"graph", []string{"device", "philox"}, "a graph is compiled for any device: only cmd/cnnctl names a concrete one"},
 	{"zoo", []string{"graph"}, "a model is a table of layers"},
-	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "graph", "zoo"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
+	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "graph", "zoo"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
 	{"bench", []string{"philox", "data/augment", "data/loader", "data/synth", "device", "graph", "zoo", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "report/tensorboard", "train"}, "report draws what a run has left"},
-	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "cpu", "gpu", "graph", "zoo", "train", "bench", "report/tensorboard", "report/terminal", "report"},
+	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "zoo", "train", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
 

@@ -40,13 +40,13 @@ func atomicFile(path string, write func(f *os.File) error) (err error) {
 	}
 	f, err := createTemp(path)
 	if err != nil {
-		return explain(path, err)
+		return ExplainWrite(path, err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close() // a second Close only returns an error
 			os.Remove(f.Name())
-			err = explain(path, err)
+			err = ExplainWrite(path, err)
 		}
 	}()
 	if st, statErr := os.Stat(path); statErr == nil {
@@ -71,6 +71,19 @@ func atomicFile(path string, write func(f *os.File) error) (err error) {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// Rename moves a file that is written and flushed to the name under which others look for it, in the same folder, and flushes the folder. The
+// errors are those of [AtomicWrite].
+func Rename(from, to string) error {
+	err := os.Rename(from, to)
+	if err == nil {
+		err = syncFolder(filepath.Dir(to))
+	}
+	if err != nil {
+		return ExplainWrite(to, err)
+	}
+	return nil
 }
 
 // createTemp is os.CreateTemp with the permissions that the user's umask asks for.
@@ -114,15 +127,15 @@ func RemoveTemporary(dir string) (removed []string, err error) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return removed, explain(filepath.Join(dir, e.Name()), err)
+			return removed, ExplainWrite(filepath.Join(dir, e.Name()), err)
 		}
 		removed = append(removed, e.Name())
 	}
 	return removed, nil
 }
 
-// explain adds what the user can do about an error of writing path.
-func explain(path string, err error) error {
+// ExplainWrite adds what the user can do about an error of writing path, and makes it wrap ErrDiskFull or ErrReadOnly where it is one of these.
+func ExplainWrite(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("writing %s: free some space or write to another disk; the previous file is unchanged: %w: %w", path, ErrDiskFull, err)

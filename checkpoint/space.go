@@ -12,13 +12,13 @@ import (
 func CheckWritable(dir string, need int64) error {
 	f, err := createTemp(filepath.Join(dir, "probe"))
 	if err != nil {
-		return explain(filepath.Join(dir, "probe"), err)
+		return ExplainWrite(filepath.Join(dir, "probe"), err)
 	}
 	_, err = f.Write([]byte{0}) // a full disk may still have room for a name
 	f.Close()
 	os.Remove(f.Name())
 	if err != nil {
-		return explain(filepath.Join(dir, "probe"), err)
+		return ExplainWrite(filepath.Join(dir, "probe"), err)
 	}
 	if free, ok := freeBytes(dir); ok && free < need {
 		return fmt.Errorf("%s: want %d bytes of free space, got %d; free some or write to another disk: %w", dir, need, free, ErrDiskFull)

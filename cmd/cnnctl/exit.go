@@ -15,6 +15,7 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/pretrained"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/spf13/cobra"
 )
@@ -44,7 +45,8 @@ func exitCodesTopic() *cobra.Command {
     2  usage: an unknown command, flag or value
     3  bad input data: absent, corrupt, truncated, or not in a known layout
     4  checkpoint or run directory: damaged, of another model, or in use
-    5  input/output: a file that cannot be read or written, full or read-only disk
+    5  input/output: a file that cannot be read or written, full or read-only disk, weights that cannot be
+     fetched
     6  device: none of that kind, not enough memory, an operation it lacks, a failure
     7  training diverged: the loss or a gradient is no longer a number
   130  stopped by Ctrl-C, after saving
@@ -83,9 +85,9 @@ func exitCode(ctx context.Context, err error) int {
 		return exitData
 	case is(train.ErrRun, train.ErrWeights, checkpoint.ErrCorrupt, checkpoint.ErrFormat, checkpoint.ErrNoTensor, checkpoint.ErrNoDigests):
 		return exitRun
-	case is(checkpoint.ErrDiskFull, checkpoint.ErrReadOnly):
+	case is(checkpoint.ErrDiskFull, checkpoint.ErrReadOnly, pretrained.ErrUnavailable):
 		return exitIO
-	case errors.As(err, &usage), is(train.ErrConfig, loader.ErrConfig, augment.ErrConfig, data.ErrOption, graph.ErrShape):
+	case errors.As(err, &usage), is(train.ErrConfig, loader.ErrConfig, augment.ErrConfig, data.ErrOption, graph.ErrShape, pretrained.ErrNone):
 		return exitUsage
 	case is(device.ErrGeometry) && !is(device.ErrOperand): // sizes beyond what a device can address
 		return exitUsage

@@ -118,12 +118,17 @@ func (p *Printer) progress(e train.Progress) {
 		}
 		return
 	}
+	p.redraw(e.Step, e.Steps, progressText(e))
+}
+
+// redraw replaces the live line by a bar and as much of the text as fits.
+func (p *Printer) redraw(done, all int, text string) {
 	width := p.width()
-	text := []rune(bar(e.Step, e.Steps, min(20, width/5)) + " " + progressText(e))
-	if len(text) >= width {
-		text = text[:max(width-1, 0)]
+	line := []rune(bar(done, all, min(20, width/5)) + " " + text)
+	if len(line) >= width {
+		line = line[:max(width-1, 0)]
 	}
-	fmt.Fprintf(p.w, "\r%s\x1b[K", string(text))
+	fmt.Fprintf(p.w, "\r%s\x1b[K", string(line))
 	p.live = true
 }
 
