@@ -32,7 +32,11 @@ func TestCallsAddUpToTheStep(t *testing.T) {
 	g, c := lenet(t)
 	dev := cpu.New(1)
 	defer dev.Close()
-	step, err := Step(t.Context(), g, dev, c, time.Millisecond)
+	work, err := Training(g, dev, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step, err := work.Measure(t.Context(), time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

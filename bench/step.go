@@ -11,36 +11,78 @@ import (
 	"github.com/cnnctl/cnnctl/train"
 )
 
-// StepResult is the speed of a training step.
-type StepResult struct {
-	Batch   int
-	Times   []time.Duration // of each step, in order
-	Cost    device.Cost     // of one step
-	Ceiling Ceiling
+// A Work is a program that is run again and again: on one random batch, or on those of a loader.
+type Work struct {
+	Batch int
+	Cost  device.Cost // of one run
+	dev   device.Device
+	run   func(i int, x, t []float32) error
+	runs  int
+	x, t  []float32
+	feed  *feed
 }
 
-// Median returns the median time of a step.
-func (s StepResult) Median() time.Duration {
-	t := slices.Clone(s.Times)
-	slices.Sort(t)
-	return t[len(t)/2]
+// Once runs the program and returns the time from the wait for a batch, or the upload of the one that is there, to the end of the last call.
+func (w *Work) Once() (time.Duration, error) {
+	begin := time.Now()
+	x, t := w.x, w.t
+	if w.feed != nil {
+		b, err := w.feed.next()
+		if err != nil {
+			return 0, err
+		}
+		defer w.feed.it.Release(b)
+		x, t = b.X, b.T
+	}
+	if err := w.run(w.runs, x, t); err != nil {
+		return 0, err
+	}
+	w.runs++
+	err := w.dev.Sync()
+	return time.Since(begin), err
 }
 
-// prepare compiles a training of g on one random batch that stays on the device.
-func prepare(g *graph.Graph, dev device.Device, c train.Config) (*graph.Training, func(step int) error, error) {
+// Training compiles the training step of g, the optimiser included.
+func Training(g *graph.Graph, dev device.Device, c train.Config) (*Work, error) {
+	tr, step, err := prepare(g, dev, c)
+	if err != nil {
+		return nil, err
+	}
+	x, t := randomBatch(g, c)
+	return &Work{Batch: c.Batch, Cost: tr.Cost(), dev: dev, run: step, x: x, t: t}, nil
+}
+
+// Inference compiles the evaluation of g, the loss included.
+func Inference(g *graph.Graph, dev device.Device, c train.Config) (*Work, error) {
+	w, err := randomWeights(g, dev, c)
+	if err != nil {
+		return nil, err
+	}
+	inf, err := graph.CompileInference(g, w, c.Batch)
+	if err != nil {
+		return nil, err
+	}
+	x, t := randomBatch(g, c)
+	logits := make([]float32, len(t))
+	run := func(_ int, x, t []float32) error {
+		_, err := inf.Run(x, t, logits)
+		return err
+	}
+	return &Work{Batch: c.Batch, Cost: inf.Cost(), dev: dev, run: run, x: x, t: t}, nil
+}
+
+func randomWeights(g *graph.Graph, dev device.Device, c train.Config) (*graph.Weights, error) {
 	w, err := graph.NewWeights(g, dev)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := w.Init(c.Seed); err != nil {
-		return nil, nil, err
-	}
-	tr, err := graph.CompileTraining(g, w, c.Training(c.Batch))
-	if err != nil {
-		return nil, nil, err
-	}
+	return w, w.Init(c.Seed)
+}
+
+// randomBatch returns images of noise, (N, H, W, C), and random classes as one-hot rows, (N, classes).
+func randomBatch(g *graph.Graph, c train.Config) (x, t []float32) {
 	classes := g.Output().Out.Size()
-	x, t := make([]float32, c.Batch*g.Input().Out.Size()), make([]float32, c.Batch*classes)
+	x, t = make([]float32, c.Batch*g.Input().Out.Size()), make([]float32, c.Batch*classes)
 	r := philox.New(c.Seed, philox.Test, 0, 0)
 	for i := range x {
 		x[i] = float32(r.Normal())
@@ -48,39 +90,73 @@ func prepare(g *graph.Graph, dev device.Device, c train.Config) (*graph.Training
 	for i := range c.Batch {
 		t[i*classes+r.IntN(classes)] = 1
 	}
-	// A rate of zero: the speed does not depend on it, and random data would drive the weights anywhere.
-	return tr, func(step int) error { return tr.Step(x, t, step, 0, 0.5) }, nil
+	return x, t
 }
 
-// Step measures the training step of g for about as long as asked, at least five times, after two steps that are not counted.
-func Step(ctx context.Context, g *graph.Graph, dev device.Device, c train.Config, atLeast time.Duration) (StepResult, error) {
-	r := StepResult{Batch: c.Batch}
-	tr, step, err := prepare(g, dev, c)
+// prepare compiles a training of g.
+func prepare(g *graph.Graph, dev device.Device, c train.Config) (*graph.Training, func(step int, x, t []float32) error, error) {
+	w, err := randomWeights(g, dev, c)
 	if err != nil {
-		return r, err
+		return nil, nil, err
 	}
-	r.Cost = tr.Cost()
-	if r.Ceiling, err = Measure(dev); err != nil {
+	tr, err := graph.CompileTraining(g, w, c.Training(c.Batch))
+	if err != nil {
+		return nil, nil, err
+	}
+	// A rate of zero: the speed does not depend on it, and random data would drive the weights anywhere.
+	return tr, func(step int, x, t []float32) error { return tr.Step(x, t, step, 0, 0.5) }, nil
+}
+
+// Result is the speed of a program.
+type Result struct {
+	Batch   int
+	Times   []time.Duration // of each run, in order, the wait for its data included
+	Wait    time.Duration   // for data, in all of them
+	Cost    device.Cost     // of one run
+	Ceiling Ceiling
+}
+
+// Total returns the time of all runs.
+func (r Result) Total() time.Duration {
+	var sum time.Duration
+	for _, d := range r.Times {
+		sum += d
+	}
+	return sum
+}
+
+// Median returns the median time of a run.
+func (r Result) Median() time.Duration {
+	t := slices.Clone(r.Times)
+	slices.Sort(t)
+	return t[len(t)/2]
+}
+
+// Measure runs w for about as long as asked, at least five times, after two runs that are not counted.
+func (w *Work) Measure(ctx context.Context, atLeast time.Duration) (Result, error) {
+	r := Result{Batch: w.Batch, Cost: w.Cost}
+	var err error
+	if r.Ceiling, err = Measure(w.dev); err != nil {
 		return r, err
 	}
 	const warmUp, least = 2, 5
-	var total time.Duration
+	var total, waited time.Duration
 	for i := 0; total < atLeast || len(r.Times) < least; i++ {
 		if err := ctx.Err(); err != nil {
 			return r, err
 		}
-		begin := time.Now()
-		if err := step(i); err != nil {
+		d, err := w.Once()
+		if err != nil {
 			return r, err
 		}
-		if err := dev.Sync(); err != nil {
-			return r, err
+		if i < warmUp {
+			waited = w.waited()
+			continue
 		}
-		if d := time.Since(begin); i >= warmUp {
-			r.Times = append(r.Times, d)
-			total += d
-		}
+		r.Times = append(r.Times, d)
+		total += d
 	}
+	r.Wait = w.waited() - waited
 	return r, nil
 }
 
@@ -90,7 +166,8 @@ func Calls(g *graph.Graph, dev device.Device, c train.Config, rounds int) ([]gra
 	if err != nil {
 		return nil, Ceiling{}, err
 	}
-	if err := step(0); err != nil { // brings the batch to the device
+	x, t := randomBatch(g, c)
+	if err := step(0, x, t); err != nil { // brings the batch to the device
 		return nil, Ceiling{}, err
 	}
 	ceiling, err := Measure(dev)

@@ -43,10 +43,10 @@ func (tr *Training) Profile(rounds int) ([]CallTime, error) {
 	return times, nil
 }
 
-// Cost returns the work of one step.
-func (tr *Training) Cost() device.Cost {
+// Cost returns the work of one run.
+func (p *program) Cost() device.Cost {
 	var sum device.Cost
-	for _, c := range tr.calls {
+	for _, c := range p.calls {
 		sum = sum.Plus(c.call.Cost())
 	}
 	return sum

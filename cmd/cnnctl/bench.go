@@ -21,7 +21,7 @@ func benchCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(benchDataCommand(), benchTrainCommand(), benchOpsCommand())
+	cmd.AddCommand(benchDataCommand(), benchTrainCommand(), benchEvalCommand(), benchOpsCommand())
 	return cmd
 }
 
@@ -66,83 +66,6 @@ Compare the figure with the images a second of bench train: the loader must be t
 	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data")
 	f.IntVar(&c.SkipCorrupt, "skip-corrupt", 0, "corrupt images to tolerate")
 	f.DurationVar(&length, "time", length, "how long to measure")
-	return cmd
-}
-
-// benchFlags are the flags that bench train and bench ops share.
-type benchFlags struct {
-	batch, size, channels, classes int
-	opt, device                    string
-}
-
-func (b *benchFlags) define(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.IntVarP(&b.batch, "batch-size", "b", 0, "samples per step (default: the model's)")
-	f.IntVar(&b.size, "image-size", 0, "side of the input in pixels (default: the published model's)")
-	f.IntVar(&b.channels, "channels", 0, "channels of the input (default: the published model's)")
-	f.IntVar(&b.classes, "classes", 0, "classes (default: the published model's)")
-	f.StringVar(&b.opt, "opt", "", "optimizer (default: the model's)")
-	f.StringVar(&b.device, "device", "auto", "auto, cpu, cuda or cuda:N")
-}
-
-// open builds the model and opens the device.
-func (b *benchFlags) open(model string) (*graph.Graph, device.Device, train.Config, error) {
-	info, err := zoo.Lookup(model)
-	if err != nil {
-		return nil, nil, train.Config{}, usageError{err}
-	}
-	c := train.Defaults(info)
-	in, classes := info.Input, info.Classes
-	for _, set := range []struct {
-		value int
-		to    *int
-	}{{b.batch, &c.Batch}, {b.size, &in.H}, {b.size, &in.W}, {b.channels, &in.C}, {b.classes, &classes}} {
-		if set.value != 0 {
-			*set.to = set.value
-		}
-	}
-	if b.opt != "" {
-		c.Opt = b.opt
-	}
-	if err := c.Check(); err != nil {
-		return nil, nil, c, err
-	}
-	g, err := zoo.Build(info.Name, in, classes, zoo.Options{})
-	if err != nil {
-		return nil, nil, c, usageError{err}
-	}
-	dev, err := openDevice(b.device)
-	return g, dev, c, err
-}
-
-func benchTrainCommand() *cobra.Command {
-	var b benchFlags
-	length := 5 * time.Second
-	cmd := &cobra.Command{
-		Use:   "train MODEL",
-		Short: "Measure the training step of a network",
-		Long:  `Measure the training step, optimizer included, on one random batch, beside the device's own matrix product in the same run.`,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			g, dev, c, err := b.open(args[0])
-			if err != nil {
-				return err
-			}
-			defer dev.Close()
-			r, err := bench.Step(cmd.Context(), g, dev, c, length)
-			if err != nil {
-				return err
-			}
-			t := r.Median().Seconds()
-			rate := float64(r.Cost.FLOPs) / t
-			return printf(cmd.OutOrStdout(), `%s, input %v, batch size %d, %s, on %s
-  %.1f images/s, %.4gs per step (median of %d)
-  %.1f GFLOP/s: %.0f%% of the %.1f GFLOP/s of a large matrix product
-`, args[0], g.Input().Out, r.Batch, c.Opt, dev.Name(), float64(r.Batch)/t, t, len(r.Times), rate/1e9, 100*rate/r.Ceiling.FLOPS, r.Ceiling.FLOPS/1e9)
-		},
-	}
-	b.define(cmd)
-	cmd.Flags().DurationVar(&length, "time", length, "how long to measure")
 	return cmd
 }
 
