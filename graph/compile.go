@@ -17,6 +17,7 @@ type config struct {
 	group     func(*Param) Group
 	maxNorm   float32
 	ema       bool
+	until     *Node // compute this layer's output and nothing else; nil: the whole network and the loss
 }
 
 // TrainConfig says how a graph is trained.
@@ -114,8 +115,9 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 	p.Arena, p.Peak = layout(e.order, len(e.calls))
 	p.Memory.Weights = 4 * int64(slabs.total)
 	if cfg.train {
-		p.Memory.Gradients = 4 * int64(slabs.trained)
-		p.Memory.Optimizer = 4 * int64(slabs.trained) * int64(len(cfg.opt.States()))
+		trained := slabs.upTo[g.stage]
+		p.Memory.Gradients = 4 * int64(trained)
+		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))
 		if cfg.ema {
 			p.Memory.EMA = 4 * int64(slabs.total)
 		}
@@ -164,11 +166,17 @@ func (e *Emit) emit() {
 	e.pass = forward
 	for _, n := range e.g.nodes[1:] {
 		e.node = n
-		if e.root[n.index] == n.index { // else the output is the input, or the call before has made it
+		if e.part[n.index] && e.root[n.index] == n.index { // else the output is the input, or the call before has made it
 			n.Op.Forward(e, n)
 		}
 	}
 	e.node = nil
+	if n := e.cfg.until; n != nil {
+		if b := e.bufs[bufKey{bufOut, e.root[n.index], 0}]; b != nil {
+			b.pinned = true // the host reads it
+		}
+		return
+	}
 	e.loss()
 	if !e.cfg.train {
 		return
@@ -213,7 +221,7 @@ func (e *Emit) loss() {
 
 // update emits what follows the backward pass: the gradient's norm, the optimiser, the moving average.
 func (e *Emit) update() {
-	n := e.weights.trained
+	n := e.weights.upTo[e.g.stage]
 	part := func(slab device.Mem) device.Mem { return slab.Slice(0, 4*int64(n)) }
 	u := device.Update{N: n, MaxNorm: e.cfg.maxNorm, Segments: segments(&e.weights.slabLayout, e.g.params, e.cfg.group), W: part(e.weights.slab), G: part(e.train.grad)}
 	u.Norm = e.use(bufKey{kind: bufNorm}, 1)

@@ -56,7 +56,7 @@ func (tr *Training) layerNonFinite(i int) (string, error) {
 		return "", nil
 	}
 	for _, p := range last.node.Params {
-		if !tr.weights.trains(p) {
+		if !tr.trains(p) {
 			continue
 		}
 		bad, err := tr.nonFinite(tr.weights.of(p, tr.grad))

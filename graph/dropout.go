@@ -23,7 +23,7 @@ func (d Dropout) Infer(in []Shape) (Sig, error) {
 func (d Dropout) view(training bool) bool { return !training || d.P == 0 }
 
 func (d Dropout) call(e *Emit, n *Node) device.Dropout {
-	return device.Dropout{N: e.Batch() * n.Out.Size(), P: d.P, Seed: e.Seed(), Layer: uint32(n.index), Hyper: e.Hyper()}
+	return device.Dropout{N: e.Batch() * n.Out.Size(), P: d.P, Seed: e.Seed(), Layer: uint32(n.layer), Hyper: e.Hyper()}
 }
 
 // Forward implements Op.
@@ -40,3 +40,5 @@ func (d Dropout) Backward(e *Emit, n *Node) {
 	c.Y, c.Accumulate = e.GradIn(n, 0)
 	e.DoInPlace(c, c.Y, c.X)
 }
+
+func (d Dropout) draws() bool { return d.P > 0 }

@@ -18,6 +18,7 @@ type Emit struct {
 	root    []int              // node index -> index of the node whose memory holds its output
 	fused   []device.Act       // node index -> activation that the node applies to its own output
 	needs   []bool             // node index -> a trainable parameter lies at or above the node
+	part    []bool             // node index -> the program computes the node
 	bufs    map[bufKey]*buffer // everything in the arena
 	order   []*buffer          // bufs in order of creation
 	written map[bufKey]bool    // gradients that have a value already

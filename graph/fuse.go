@@ -9,9 +9,10 @@ type fuser interface{ fuses() }
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
 	e.root, e.fused, e.needs = make([]int, n), make([]device.Act, n), make([]bool, n)
+	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
 		e.root[i] = i
-		if node.Op == nil {
+		if node.Op == nil || !e.part[i] {
 			continue
 		}
 		for _, in := range node.In {

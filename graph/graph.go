@@ -49,6 +49,7 @@ type Node struct {
 
 	saved []Saved
 	index int // position in Graph.nodes, which is a topological order
+	layer int // the same in the network that the graph was cut from, for dropout's masks
 	uses  int // nodes that read the output
 }
 
@@ -57,6 +58,7 @@ type Graph struct {
 	nodes  []*Node
 	params []*Param
 	names  map[string]bool
+	stage  int // of a training in stages
 	err    error
 }
 
@@ -88,7 +90,7 @@ func (g *Graph) Err() error { return g.err }
 // Add appends a layer that reads in and returns its node. The first error sticks: after it Add returns nodes without meaning, and
 // Err and Compile report it, so that a network can be written down without a check at each line.
 func (g *Graph) Add(name string, op Op, in ...*Node) *Node {
-	n := &Node{Name: name, Op: op, In: in, index: len(g.nodes)}
+	n := &Node{Name: name, Op: op, In: in, index: len(g.nodes), layer: len(g.nodes)}
 	if g.err == nil {
 		g.err = g.infer(n)
 	}
@@ -126,14 +128,6 @@ func (g *Graph) infer(n *Node) error {
 		g.params = append(g.params, p)
 	}
 	return nil
-}
-
-// Freeze sets for every parameter whether training leaves it alone. A batch norm whose scale and shift are both
-// frozen also keeps its running statistics and normalises by them.
-func (g *Graph) Freeze(frozen func(*Param) bool) {
-	for _, p := range g.params {
-		p.Frozen = frozen(p)
-	}
 }
 
 // NumParams returns the number of elements of all parameters, and how many of them are trained. Running statistics count as neither, as in

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/device"
 )
@@ -95,10 +96,9 @@ type Group struct {
 // slab and stay so under any update, so neighbours in the same group become one run.
 func segments(l *slabLayout, params []*Param, group func(*Param) Group) []device.Segment {
 	var out []device.Segment
-	for _, p := range params {
-		if !p.Trainable() {
-			continue
-		}
+	inSlab := slices.DeleteFunc(slices.Clone(params), func(p *Param) bool { return !p.Trainable() })
+	slices.SortFunc(inSlab, func(a, b *Param) int { return l.off[a.index] - l.off[b.index] })
+	for _, p := range inSlab {
 		g := group(p)
 		if k := len(out) - 1; k >= 0 && out[k].LRScale == g.LRScale && out[k].Decay == g.Decay {
 			out[k].Len = l.off[p.index] + p.Len() - out[k].Off

@@ -17,10 +17,11 @@ type Param struct {
 	FanOut int  // outputs that one input reaches, for Init
 	Decay  bool // a weight, as opposed to a bias or the scale and shift of a normalisation
 	Stat   bool // a running statistic: saved with the weights, but never trained
-	Frozen bool
+	Frozen bool // training leaves it alone, in this stage at least; set by Graph.Freeze, Thaw and Enter
 
 	node  *Node
 	index int // position in Graph.Params
+	thaw  int // the stage from which it is trained, or Never
 }
 
 // Len returns the number of elements.

@@ -162,10 +162,11 @@ func trainedBits(t *testing.T, g *Graph, apart bool) []float64 {
 	w := randomWeights(t, g, dev.Device)
 	w.dev = dev
 	c := TrainConfig{Batch: 2, Seed: 5, Optimizer: AdamW{0.9, 0.999, 1e-8}, EMA: true, ClipNorm: 1}
-	tr, err := newTraining(g, w, c)
+	mem, err := newTraining(g, w, c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	tr := &Training{training: *mem, weights: w, trained: w.trained, opt: c.Optimizer}
 	bound := func(cfg *config, state *training) program {
 		e, plan, err := dryRun(g, dev, cfg)
 		if err != nil {
@@ -174,7 +175,11 @@ func trainedBits(t *testing.T, g *Graph, apart bool) []float64 {
 		if apart {
 			plan.Arena = spread(e.order)
 		}
-		p, err := bind(e, plan, w, state)
+		arena, err := newArena(dev, plan.Arena, cfg.batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := bind(e, plan, w, state, arena)
 		if err != nil {
 			t.Fatal(err)
 		}

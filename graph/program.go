@@ -17,6 +17,7 @@ type program struct {
 	calls              []callRecord
 	arena              device.Mem
 	x, t, stats        device.Mem
+	out                device.Mem // of config.until
 	norm, hyper        device.Mem // training only
 }
 
@@ -35,16 +36,21 @@ func rehearse(g *Graph, w *Weights, cfg *config) (*Emit, *Plan, error) {
 	return first, plan, nil
 }
 
-// bind emits a program for the second time, into memory that it allocates, where the first emission has left its buffers' offsets.
-func bind(first *Emit, plan *Plan, w *Weights, tr *training) (program, error) {
+// newArena allocates memory for the activations of a program.
+func newArena(dev device.Device, bytes int64, batch int) (device.Mem, error) {
+	arena, err := dev.Alloc(max(bytes, device.Align))
+	if err != nil {
+		err = fmt.Errorf("activations of a batch of %d: %w", batch, err)
+	}
+	return arena, err
+}
+
+// bind emits a program for the second time, into memory of at least plan.Arena bytes, where the first emission has left its buffers' offsets.
+func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (program, error) {
 	var none program
 	g, cfg := first.g, first.cfg
-	arena, err := w.dev.Alloc(max(plan.Arena, device.Align))
-	if err != nil {
-		return none, fmt.Errorf("activations of a batch of %d: %w", cfg.batch, err)
-	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
-		root: first.root, fused: first.fused, needs: first.needs}
+		root: first.root, fused: first.fused, needs: first.needs, part: first.part}
 	e.emit()
 	if e.err != nil {
 		return none, e.err
@@ -55,7 +61,11 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training) (program, error) {
 		}
 		return device.Mem{}
 	}
-	return program{dev: w.dev, plan: plan, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
+	var out device.Mem
+	if cfg.until != nil {
+		out = e.Out(cfg.until)
+	}
+	return program{dev: w.dev, plan: plan, out: out, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
 		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}, nil
 }
 
@@ -97,15 +107,24 @@ type Inference struct {
 
 // CompileInference binds g for evaluation with w at a batch size.
 func CompileInference(g *Graph, w *Weights, batch int) (*Inference, error) {
-	first, plan, err := rehearse(g, w, &config{batch: batch})
-	if err != nil {
-		return nil, err
-	}
-	p, err := bind(first, plan, w, nil)
+	p, err := compileForward(g, w, &config{batch: batch})
 	if err != nil {
 		return nil, err
 	}
 	return newInference(p), nil
+}
+
+// compileForward binds a program without a backward pass.
+func compileForward(g *Graph, w *Weights, cfg *config) (program, error) {
+	first, plan, err := rehearse(g, w, cfg)
+	if err != nil {
+		return program{}, err
+	}
+	arena, err := newArena(w.dev, plan.Arena, cfg.batch)
+	if err != nil {
+		return program{}, err
+	}
+	return bind(first, plan, w, nil, arena)
 }
 
 // newInference finds the logits: the loss comes last, and they are its operand.
@@ -149,6 +168,8 @@ type Training struct {
 	program
 	training
 	weights    *Weights
+	trained    int // elements of the slabs that the program trains: a prefix
+	began      int // updates before those that the optimiser's state comes from
 	opt        Optimizer
 	hyperWords device.Hyper // here rather than in Step, so that a step does not allocate
 	hyperBytes [4 * device.HyperWords]byte
@@ -156,25 +177,19 @@ type Training struct {
 	normWord   [1]float32
 }
 
-// CompileTraining binds g for training w. With an EMA the average starts as a copy of w, so fill the weights first.
+// CompileTraining binds g for training w. With an EMA the average starts as a copy of w, so fill the weights first. Of a training in stages it
+// binds the stage that g is in; see CompileStages.
 func CompileTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
-	first, plan, err := rehearse(g, w, c.config())
+	trs, err := compileStages(g, w, c, g.stage, g.stage+1)
 	if err != nil {
 		return nil, err
 	}
-	tr, err := newTraining(g, w, c)
-	if err != nil {
-		return nil, err
-	}
-	if tr.program, err = bind(first, plan, w, &tr.training); err != nil {
-		return nil, err
-	}
-	return tr, nil
+	return trs[0], nil
 }
 
-// newTraining allocates what a training program needs beside the weights and the activations.
-func newTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
-	tr := &Training{weights: w, opt: c.Optimizer}
+// newTraining allocates what training programs need beside the weights and the activations, for slabs of the weights' trained part.
+func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
+	tr := &training{}
 	alloc := func(what string, floats int) (device.Mem, error) {
 		m, err := w.dev.Alloc(4 * int64(max(floats, 1)))
 		if err != nil {
@@ -212,7 +227,7 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*Training, error) {
 func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) error {
 	h := &tr.hyperWords
 	*h = device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
-	tr.opt.Hyper(h, updates)
+	tr.opt.Hyper(h, updates-tr.began)
 	h.Encode(tr.hyperBytes[:])
 	if err := tr.dev.Upload(tr.hyper, tr.hyperBytes[:]); err != nil {
 		return err
@@ -252,12 +267,15 @@ func (tr *Training) GetState(i int, p *Param, dst []float32) error {
 	return tr.dev.Download(device.Bytes(dst), tr.weights.of(p, tr.state[i]))
 }
 
+// trains reports whether p lies in the part of the slabs that tr trains.
+func (tr *Training) trains(p *Param) bool { return tr.weights.off[p.index] < tr.trained }
+
 // hasGradient fails if p is not trained by tr, or n is not its number of elements.
 func (tr *Training) hasGradient(p *Param, n int) error {
 	if err := tr.weights.owns(p, n); err != nil {
 		return err
 	}
-	if !tr.weights.trains(p) {
+	if !tr.trains(p) {
 		return fmt.Errorf("graph: %s is not trained: it has neither gradient nor optimiser state", p.Name)
 	}
 	return nil

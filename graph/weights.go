@@ -7,8 +7,8 @@ import (
 )
 
 // Weights holds the parameters of a graph on a device, in one slab: trained parameters first, then frozen ones, then running statistics. The
-// slabs of gradients and optimiser state have the layout of the first part, so that an optimiser step is one call. Several programs may share
-// one Weights.
+// slabs of gradients and optimiser state have the layout of the first part, so that an optimiser step is one call. Of the trained ones, those
+// that thaw first come first: so what is trained in a stage is a prefix too. Several programs may share one Weights.
 type Weights struct {
 	slabLayout
 	g    *Graph
@@ -16,10 +16,11 @@ type Weights struct {
 	slab device.Mem
 }
 
-// slabLayout is the place of every parameter in a slab. It depends on which parameters are frozen.
+// slabLayout is the place of every parameter in a slab. It depends on which parameters are frozen, and until when.
 type slabLayout struct {
 	off     []int // first element, by Param.index
-	trained int   // elements of the trained part
+	upTo    []int // elements of the part that is trained in a stage, by stage
+	trained int   // the same for the last stage
 	total   int   // elements
 }
 
@@ -36,9 +37,12 @@ func (g *Graph) slabLayout() slabLayout {
 			}
 		}
 	}
-	place((*Param).Trainable)
+	for stage := range g.Stages() {
+		place(func(p *Param) bool { return !p.Stat && p.thaw == stage })
+		l.upTo = append(l.upTo, l.total)
+	}
 	l.trained = l.total
-	place(func(p *Param) bool { return p.Frozen && !p.Stat })
+	place(func(p *Param) bool { return !p.Stat && p.thaw == Never })
 	place(func(p *Param) bool { return p.Stat })
 	return l
 }
@@ -47,9 +51,6 @@ func (g *Graph) slabLayout() slabLayout {
 func (l *slabLayout) of(p *Param, slab device.Mem) device.Mem {
 	return slab.Slice(4*int64(l.off[p.index]), 4*int64(p.Len()))
 }
-
-// trains reports whether p lies in the trained part, which gradients and optimiser states share.
-func (l *slabLayout) trains(p *Param) bool { return l.off[p.index] < l.trained }
 
 // NewWeights allocates the parameters of g, filled with zeros. It fixes which parameters are frozen: after a later Freeze, new weights are
 // needed.
