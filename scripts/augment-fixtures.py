@@ -9,14 +9,15 @@ The picture mixes smooth colour, hard edges and noise, in an odd size, so that r
 """
 
 import base64
+import hashlib
 import json
 import sys
 
 import numpy as np
 import PIL
 import torchvision
-from PIL import Image
-from torchvision.transforms import InterpolationMode
+from PIL import Image, ImageEnhance, ImageOps
+from torchvision.transforms import InterpolationMode, autoaugment
 from torchvision.transforms import functional as F
 
 FILTERS = {
@@ -39,6 +40,71 @@ def packed(img):
     a = np.asarray(img)
     a = a.reshape(a.shape[0], a.shape[1], -1)
     return {"h": a.shape[0], "w": a.shape[1], "c": a.shape[2], "pix": base64.b64encode(a.tobytes()).decode()}
+
+
+def digest(img):
+    return hashlib.sha256(np.asarray(img).tobytes()).hexdigest()[:16]
+
+
+def operations(case, rgb, grey):
+    """The operations of RandAugment and TrivialAugment, by the names of opNames in package augment. The results are digests."""
+    dull = Image.fromarray((np.asarray(rgb) // 3 + 40).astype(np.uint8))  # leaves autocontrast and equalize something to do
+    flat = Image.new("RGB", (27, 20), (7, 7, 200))
+    small = rgb.crop((0, 0, 2, 9))
+    fill = {"RGB": (124, 116, 104), "L": 124}
+    pictures = [("rgb", rgb), ("grey", grey), ("dull", dull), ("flat", flat), ("small", small), ("square", rgb.crop((3, 0, 22, 19)))]
+
+    def whole(name, f, args=(0,)):
+        for source, img in pictures:
+            for arg in args:
+                c = case("op:" + name, img, arg=arg)
+                c["source"], c["digest"] = source, digest(f(img, arg))
+
+    whole("AutoContrast", lambda img, _: ImageOps.autocontrast(img))
+    whole("Equalize", lambda img, _: ImageOps.equalize(img))
+    whole("Invert", lambda img, _: ImageOps.invert(img))
+    whole("Posterize", ImageOps.posterize, (0, 3, 8))
+    whole("Solarize", ImageOps.solarize, (0, 100, 153.6, 256))
+    # timm's solarize_add: what is darker than 128 becomes brighter.
+    whole("SolarizeAdd", lambda img, add: img.point([min(255, i + add) if i < 128 else i for i in range(256)] * len(img.getbands())), (55, 110))
+    for name, enhancer in [("Color", ImageEnhance.Color), ("Contrast", ImageEnhance.Contrast), ("Brightness", ImageEnhance.Brightness),
+                           ("Sharpness", ImageEnhance.Sharpness)]:
+        whole(name, lambda img, factor: enhancer(img).enhance(factor), (0.1, 0.73, 1.0, 1.9))
+    # The matrices of timm's shear_x, ..., translate_y_rel.
+    moves = [("ShearX", lambda v: (1, v, 0, 0, 1, 0), (0.3, -0.27)), ("ShearY", lambda v: (1, 0, 0, v, 1, 0), (0.3, -0.111)),
+             ("TranslateX", lambda v: (1, 0, v, 0, 1, 0), (10.935, -3.0, 40)), ("TranslateY", lambda v: (1, 0, 0, 0, 1, v), (-8.1, 2.5))]
+    for source, img in pictures[:2] + pictures[5:]:
+        for filter, resample in [("nearest", Image.NEAREST), ("bilinear", Image.BILINEAR)]:
+            for name, matrix, args in moves:
+                for arg in args:
+                    c = case("op:" + name, img, filter, arg=arg)
+                    c["source"] = source
+                    c["digest"] = digest(img.transform(img.size, Image.AFFINE, matrix(arg), resample=resample, fillcolor=fill[img.mode]))
+            for arg in (27.0, -11.3, 90.0, 180.0, 0.0):
+                c = case("op:Rotate", img, filter, arg=arg)
+                c["source"], c["digest"] = source, digest(img.rotate(arg, resample=resample, fillcolor=fill[img.mode]))
+    return {name: packed(img) for name, img in pictures}
+
+
+def scalar_linspace(values):
+    """torch.linspace as its scalar code computes it; the vector code's last bits depend on the processor."""
+    first, last, n = np.float32(values[0].item()), np.float32(values[-1].item()), len(values)
+    width = (last - first) / np.float32(n - 1)
+    exact = [first + width * np.float32(i) if i < n // 2 else last - width * np.float32(n - 1 - i) for i in range(n)]
+    assert np.allclose(exact, values.numpy(), rtol=1e-6)
+    return exact
+
+
+def trivial(case, rgb):
+    """Every operation, magnitude and sign of TrivialAugmentWide, as digests too."""
+    space = autoaugment.TrivialAugmentWide()._augmentation_space(31)
+    for name, (magnitudes, signed) in space.items():
+        values = [0] if not magnitudes.ndim else magnitudes if name == "Posterize" else scalar_linspace(magnitudes)
+        for step, value in enumerate(map(float, values)):
+            for sign in (1, -1) if signed else (1,):
+                for filter, mode in [("nearest", InterpolationMode.NEAREST), ("bilinear", InterpolationMode.BILINEAR)]:
+                    c = case("trivial:" + name, rgb, filter, step=step, sign=sign)
+                    c["digest"] = digest(autoaugment._apply_op(rgb, name, sign * value, mode, None))
 
 
 def main():
@@ -81,6 +147,8 @@ def main():
         case("contrast", grey, factor=factor)["want"] = packed(F.adjust_contrast(grey, factor))
     for share in (-0.5, -0.1, 0.03, 0.25, 0.5):
         case("hue", rgb, factor=share)["want"] = packed(F.adjust_hue(rgb, share))
+    more = operations(case, rgb, grey)
+    trivial(case, rgb)
     case("grayscale", rgb)["want"] = packed(F.to_grayscale(rgb))
     case("rgb", grey)["want"] = packed(grey.convert("RGB"))
 
@@ -88,13 +156,14 @@ def main():
     ramp = Image.fromarray(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     normal = F.normalize(F.to_tensor(ramp), mean, std).permute(1, 2, 0).numpy().astype("<f4")
-    json.dump({
+    fields = {
         "versions": {"torchvision": torchvision.__version__, "pil": PIL.__version__},
-        "sources": {"rgb": packed(rgb), "grey": packed(grey)},
-        "cases": cases,
+        "sources": more,
         "normalize": {"mean": mean, "std": std, "want": base64.b64encode(normal.tobytes()).decode()},
-    }, sys.stdout, indent=0)
-    sys.stdout.write("\n")
+    }
+    lines = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in fields.items()]
+    lines.append('"cases": [\n' + ",\n".join(json.dumps(c) for c in cases) + "\n]")
+    sys.stdout.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/cnnctl/cnnctl/data"
+	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
 )
@@ -48,12 +50,16 @@ type Config struct {
 	Ratio       [2]float64 `yaml:"ratio,flow"`
 	CropPadding int        `yaml:"crop-padding"`
 	CropPct     float64    `yaml:"crop-pct"`
-	ColorJitter float64    `yaml:"color-jitter"`
+	AutoAugment string     `yaml:"aa"`
+	ColorJitter Jitter     `yaml:"color-jitter"`
 	ReProb      float64    `yaml:"reprob"`
+	ReMode      string     `yaml:"remode"`
+	ReCount     int        `yaml:"recount"`
 	MixUp       float64    `yaml:"mixup"`
 	CutMix      float64    `yaml:"cutmix"`
 	MixProb     float64    `yaml:"mixup-prob"`
 	MixSwitch   float64    `yaml:"mixup-switch-prob"`
+	MixMode     string     `yaml:"mixup-mode"`
 	SkipCorrupt int        `yaml:"skip-corrupt"`
 	MaxPixels   int64      `yaml:"max-pixels"`
 
@@ -70,7 +76,8 @@ func Defaults(info zoo.Info) Config {
 	d := info.Defaults
 	return Config{Model: info.Name, Epochs: d.Epochs, Batch: d.Batch, Opt: d.Optimizer, LR: d.LR, Momentum: d.Momentum, WeightDecay: d.WeightDecay,
 		Sched: d.Schedule, WarmupEpochs: d.WarmupEpochs, DecayEpochs: 30, DecayRate: 0.1, LabelSmoothing: d.LabelSmoothing, EMADecay: 0.9999, Dropout: -1,
-		ValSplit: data.DefaultValSplit, HFlip: -1, CropPadding: -1, MixProb: 1, MixSwitch: 0.5, MaxPixels: data.DefaultMaxPixels,
+		ValSplit: data.DefaultValSplit, HFlip: -1, CropPadding: -1, ReMode: string(augment.ErasePixel), ReCount: 1, MixProb: 1, MixSwitch: 0.5,
+		MixMode: string(loader.MixBatch), MaxPixels: data.DefaultMaxPixels,
 		Workers: runtime.GOMAXPROCS(0), Device: "auto", Project: "runs/train"}
 }
 
@@ -106,12 +113,21 @@ func (c Config) Check() error {
 	want(c.CropPadding >= -1, "crop-padding", c.CropPadding, "at least 0, or -1 for the usual one")
 	share("crop-pct", c.CropPct)
 	share("vflip", c.VFlip)
-	least0("color-jitter", c.ColorJitter)
+	for _, v := range c.ColorJitter[:3] {
+		least0("color-jitter", v)
+	}
+	want(c.ColorJitter[3] >= 0 && c.ColorJitter[3] <= 0.5, "color-jitter", c.ColorJitter[3], "a hue of 0 to 0.5")
+	if _, err := augment.ParseAutoAugment(c.AutoAugment); err != nil {
+		errs = append(errs, fmt.Errorf("%w: --aa: %w", ErrConfig, err))
+	}
 	share("reprob", c.ReProb)
+	want(slices.Contains(augment.EraseModes, augment.EraseMode(c.ReMode)), "remode", fmt.Sprintf("%q", c.ReMode), fmt.Sprintf("one of %v", augment.EraseModes))
+	want(c.ReCount >= 1 && c.ReCount <= 100, "recount", c.ReCount, "1 to 100")
 	least0("mixup", c.MixUp)
 	least0("cutmix", c.CutMix)
 	share("mixup-prob", c.MixProb)
 	share("mixup-switch-prob", c.MixSwitch)
+	want(slices.Contains(loader.MixModes, loader.MixMode(c.MixMode)), "mixup-mode", fmt.Sprintf("%q", c.MixMode), fmt.Sprintf("one of %v", loader.MixModes))
 	want(c.SkipCorrupt >= 0, "skip-corrupt", c.SkipCorrupt, "at least 0")
 	want(c.MaxPixels > 0, "max-pixels", c.MaxPixels, "a positive number")
 	want(c.Workers >= 0 && c.Workers <= maxWorkers, "workers", c.Workers, fmt.Sprintf("0 to %d", maxWorkers))

@@ -64,7 +64,7 @@ func (f *Feed) decide(ctx context.Context, c *Config, info zoo.Info) error {
 	}
 	c.Batch = min(c.Batch, f.Source.Train.Len())
 	f.Batches, err = loader.New(f.Source.Train, f.Pipe, loader.Config{Batch: c.Batch, Workers: c.Workers, Seed: c.Seed, Shuffle: true, DropLast: true,
-		Mix: loader.Mix{MixUp: c.MixUp, CutMix: c.CutMix, Prob: c.MixProb, Switch: c.MixSwitch}})
+		Mix: loader.Mix{MixUp: c.MixUp, CutMix: c.CutMix, Prob: c.MixProb, Switch: c.MixSwitch, Mode: loader.MixMode(c.MixMode)}})
 	return err
 }
 

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/zoo"
 	"go.yaml.in/yaml/v3"
 )
@@ -104,7 +106,8 @@ func (d *Dir) SaveConfig(c Config) error {
 
 // LoadConfig reads the args.yaml of a run directory. Errors wrap ErrRun.
 func LoadConfig(dir string) (Config, error) {
-	var c Config
+	// What versions did that had no keys for it.
+	c := Config{ReMode: string(augment.ErasePixel), ReCount: 1, MixMode: string(loader.MixBatch)}
 	path := filepath.Join(dir, "args.yaml")
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

@@ -78,10 +78,8 @@ func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config
 		*set = *usual
 	}
 	pick(&c.HFlip, &a.HFlip)
-	a.VFlip, a.Rotation, a.ReProb = c.VFlip, c.Rotation, c.ReProb
-	if c.ReProb > 0 {
-		a.ReMode = augment.ErasePixel
-	}
+	a.VFlip, a.Rotation, a.AutoAugment, a.ColorJitter = c.VFlip, c.Rotation, c.AutoAugment, c.ColorJitter
+	a.ReProb, a.ReMode, a.ReCount = c.ReProb, augment.EraseMode(c.ReMode), c.ReCount
 	if c.CropPadding >= 0 {
 		a.CropPadding = c.CropPadding
 	}
@@ -96,9 +94,6 @@ func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config
 	}
 	if c.CropPct > 0 {
 		a.CropPct = c.CropPct
-	}
-	if j := c.ColorJitter; j > 0 {
-		a.ColorJitter = [4]float64{j, j, j, 0} // timm's meaning of a single value
 	}
 	c.CropPadding, c.Scale, c.Ratio = a.CropPadding, a.Scale, a.Ratio
 	return a

@@ -35,7 +35,8 @@ func TestKilledRunEqualsUninterrupted(t *testing.T) {
 	t.Run("mixup-ema-dropout-adamw", func(t *testing.T) {
 		dir := writeFolder(t, 30, 32)
 		killed(t, 6, "squeezenet1_1", "--data", dir, "--epochs", "2", "-b", "4", "--save-every", "2", "--opt", "adamw", "--lr", "0.001", "--mixup", "0.2", "--cutmix", "1",
-			"--model-ema", "--model-ema-decay", "0.9", "--dropout", "0.3", "--clip-grad", "1", "--label-smoothing", "0.1", "--color-jitter", "0.3", "--reprob", "0.5",
+			"--model-ema", "--model-ema-decay", "0.9", "--dropout", "0.3", "--clip-grad", "1", "--label-smoothing", "0.1", "--color-jitter", "0.3,0.3,0.3,0.1", "--reprob", "0.5", "--recount", "3",
+			"--aa", "rand-m9-n2-mstd0.5", "--mixup-mode", "elem",
 			"--scale", "0.5,1", "--crop-padding", "2", "--image-size", "32")
 	})
 }

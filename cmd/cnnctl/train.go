@@ -25,7 +25,7 @@ func trainCommand() *cobra.Command {
 	var (
 		config, resume string
 		out            output
-		shown          = train.Config{Dropout: -1, HFlip: -1, CropPadding: -1, EMADecay: 0.9999, MixProb: 1, MixSwitch: 0.5, DecayEpochs: 30, DecayRate: 0.1,
+		shown          = train.Config{Dropout: -1, HFlip: -1, CropPadding: -1, EMADecay: 0.9999, ReMode: "pixel", ReCount: 1, MixProb: 1, MixSwitch: 0.5, MixMode: "batch", DecayEpochs: 30, DecayRate: 0.1,
 			Device: "auto", Project: "runs/train"}
 	)
 	cmd := &cobra.Command{

@@ -31,47 +31,87 @@ func inverseAffine(size image.Point, angle, dx, dy, scale, shearX, shearY float6
 	return t
 }
 
-// warp replaces the current image by one of the same size whose pixels lie at t in it. What lies outside becomes fill.
-// Bicubic is not offered here: rotation by a few degrees gains nothing visible over bilinear.
-func (w *Work) warp(t affine, ip Interpolation, fill uint8) {
+// rotation returns the map for an image that is rotated counter-clockwise about its centre, by degrees. Like PIL's rotate, it
+// rounds sine and cosine to 15 decimals, so that a quarter turn of a square moves whole pixels.
+func rotation(size image.Point, degrees float64) affine {
+	degrees = math.Mod(degrees, 360)
+	if degrees < 0 {
+		degrees += 360
+	}
+	sin, cos := math.Sincos(-degrees * math.Pi / 180)
+	decimals := func(v float64) float64 { return math.RoundToEven(v*1e15) / 1e15 }
+	t := affine{a: decimals(cos), b: decimals(sin), d: decimals(-sin), e: decimals(cos)}
+	cx, cy := float64(size.X)/2, float64(size.Y)/2
+	t.c = float64(t.a*-cx) + float64(t.b*-cy) + cx
+	t.f = float64(t.d*-cx) + float64(t.e*-cy) + cy
+	return t
+}
+
+// warp replaces the current image by one of the same size whose pixels lie at t in it. What lies outside becomes fill, which has a
+// value for each channel. Bicubic is not offered here: rotation by a few degrees gains nothing visible over bilinear.
+func (w *Work) warp(t affine, ip Interpolation, fill [3]uint8) {
 	src := w.Image()
 	dst := w.Spare(src.W, src.H, src.C)
 	w.Swap()
-	if ip == Nearest {
-		warpNearest(dst, src, t, fill)
-	} else {
+	switch {
+	case ip != Nearest:
 		warpBilinear(dst, src, t, fill)
+	case t.b == 0 && t.d == 0:
+		moveNearest(dst, src, t, fill)
+	default:
+		warpNearest(dst, src, t, fill)
 	}
 }
 
-// warpNearest steps through the input in fixed point with 32 fraction bits.
-func warpNearest(dst, src *data.Image, t affine, fill uint8) {
-	const one = 1 << 32
+// warpNearest steps through the input in fixed point with 16 fraction bits, as PIL does.
+func warpNearest(dst, src *data.Image, t affine, fill [3]uint8) {
+	fixed := func(v float64) int64 { return int64(math.Floor(float64(v*(1<<16)) + 0.5)) }
 	c := src.C
+	rowX, rowY := fixed(t.c+float64(t.a*0.5)+float64(t.b*0.5)), fixed(t.f+float64(t.d*0.5)+float64(t.e*0.5))
+	stepX, stepY := fixed(t.a), fixed(t.d)
+	downX, downY := fixed(t.b), fixed(t.e)
 	i := 0
-	for y := range dst.H {
-		fy := float64(y) + 0.5
-		px := int64(math.Floor((t.a*0.5 + t.b*fy + t.c) * one))
-		py := int64(math.Floor((t.d*0.5 + t.e*fy + t.f) * one))
-		stepX, stepY := int64(math.Round(t.a*one)), int64(math.Round(t.d*one))
+	for range dst.H {
+		px, py := rowX, rowY
 		for range dst.W {
-			ix, iy := int(px>>32), int(py>>32)
+			ix, iy := int(px>>16), int(py>>16)
 			out := dst.Pix[i : i+c]
 			if uint(ix) < uint(src.W) && uint(iy) < uint(src.H) {
 				copy(out, src.Pix[(iy*src.W+ix)*c:])
 			} else {
-				for k := range out {
-					out[k] = fill
-				}
+				copy(out, fill[:])
 			}
 			px, py, i = px+stepX, py+stepY, i+c
 		}
+		rowX, rowY = rowX+downX, rowY+downY
+	}
+}
+
+// moveNearest is warpNearest without rotation and shear, for which PIL computes positions in float64.
+func moveNearest(dst, src *data.Image, t affine, fill [3]uint8) {
+	c := src.C
+	i := 0
+	py := t.f + float64(t.e*0.5)
+	for range dst.H {
+		px := t.c + float64(t.a*0.5)
+		iy := int(math.Floor(py))
+		for range dst.W {
+			ix := int(math.Floor(px))
+			out := dst.Pix[i : i+c]
+			if uint(ix) < uint(src.W) && uint(iy) < uint(src.H) {
+				copy(out, src.Pix[(iy*src.W+ix)*c:])
+			} else {
+				copy(out, fill[:])
+			}
+			px, i = px+t.a, i+c
+		}
+		py += t.e
 	}
 }
 
 // warpBilinear interpolates between the four pixels around each position, repeating the edge where one is missing, and
 // truncates as PIL does.
-func warpBilinear(dst, src *data.Image, t affine, fill uint8) {
+func warpBilinear(dst, src *data.Image, t affine, fill [3]uint8) {
 	c := src.C
 	width, height := float64(src.W), float64(src.H)
 	i := 0
@@ -79,13 +119,11 @@ func warpBilinear(dst, src *data.Image, t affine, fill uint8) {
 		fy := float64(y) + 0.5
 		for x := range dst.W {
 			fx := float64(x) + 0.5
-			px, py := t.a*fx+t.b*fy+t.c, t.d*fx+t.e*fy+t.f
+			px, py := float64(t.a*fx)+float64(t.b*fy)+t.c, float64(t.d*fx)+float64(t.e*fy)+t.f
 			out := dst.Pix[i : i+c]
 			i += c
 			if !(px >= 0 && px < width && py >= 0 && py < height) {
-				for k := range out {
-					out[k] = fill
-				}
+				copy(out, fill[:])
 				continue
 			}
 			px, py = px-0.5, py-0.5
@@ -110,6 +148,9 @@ func mix(a, b uint8, t float64) float64 {
 	return float64(a) + float64((float64(b)-float64(a))*t)
 }
 
+// grey is a fill of equal channels.
+func grey(v uint8) [3]uint8 { return [3]uint8{v, v, v} }
+
 // RandomRotation rotates about the centre by an angle uniform in [-Degrees, Degrees]. The size stays, and corners that
 // the image no longer covers become Fill. The default interpolation is Bilinear here, where torchvision's is nearest.
 type RandomRotation struct {
@@ -126,7 +167,7 @@ func (t RandomRotation) String() string {
 func (t RandomRotation) Apply(r *philox.Stream, w *Work) error {
 	m := w.Image()
 	angle := r.Uniform(-t.Degrees, t.Degrees)
-	w.warp(inverseAffine(image.Pt(m.W, m.H), angle, 0, 0, 1, 0, 0), t.Interpolation.orDefault(), t.Fill)
+	w.warp(rotation(image.Pt(m.W, m.H), -angle), t.Interpolation.orDefault(), grey(t.Fill))
 	return nil
 }
 
@@ -160,6 +201,6 @@ func (t RandomAffine) Apply(r *philox.Stream, w *Work) error {
 	}
 	shearX := r.Uniform(-t.Shear[0], t.Shear[0])
 	shearY := r.Uniform(-t.Shear[1], t.Shear[1])
-	w.warp(inverseAffine(image.Pt(m.W, m.H), angle, dx, dy, scale, shearX, shearY), t.Interpolation.orDefault(), t.Fill)
+	w.warp(inverseAffine(image.Pt(m.W, m.H), angle, dx, dy, scale, shearX, shearY), t.Interpolation.orDefault(), grey(t.Fill))
 	return nil
 }

@@ -37,9 +37,11 @@ type Config struct {
 	HFlip       float64    // probability
 	VFlip       float64    // probability
 	Rotation    float64    // degrees to either side
+	AutoAugment string     // see ParseAutoAugment
 	ColorJitter [4]float64 // brightness, contrast, saturation, hue
 	ReProb      float64    // probability of random erasing
 	ReMode      EraseMode
+	ReCount     int // rectangles at most; 0 means 1
 }
 
 // The usual statistics: ImageNet's for colour and MNIST's for grey, as most published checkpoints have them.
@@ -138,13 +140,44 @@ func Train(c Config) (*Pipeline, error) {
 	add(c.Channels == 3, ToRGB{})
 	add(c.HFlip != 0, RandomHorizontalFlip{c.HFlip})
 	add(c.VFlip != 0, RandomVerticalFlip{c.VFlip})
+	auto, err := c.autoAugment()
+	if err != nil {
+		return nil, err
+	}
+	add(auto != nil, auto)
 	j := c.ColorJitter
 	add(j != [4]float64{}, ColorJitter{j[0], j[1], j[2], j[3]})
 	var erase RandomErasing
 	if c.ReProb != 0 {
 		erase = NewRandomErasing(c.ReProb, c.ReMode)
+		erase.Count = max(c.ReCount, 1)
 	}
 	return NewPipeline(c.H, c.W, c.Channels, norm, erase, ts...)
+}
+
+// autoAugment returns the automatic augmentation, or nil. What RandAugment moves into view has the colour of the mean, as in timm; what
+// TrivialAugment does is black, as in torchvision.
+func (c Config) autoAugment() (Transform, error) {
+	t, err := ParseAutoAugment(c.AutoAugment)
+	switch t := t.(type) {
+	case RandAugment:
+		t.Interpolation = c.Interpolation
+		for i := range t.Fill {
+			v := c.Mean[min(i, len(c.Mean)-1)]
+			if c.BGR {
+				v = c.Mean[len(c.Mean)-1-min(i, len(c.Mean)-1)]
+			}
+			if !c.Scale255 {
+				v *= 255
+			}
+			t.Fill[i] = uint8(min(max(math.RoundToEven(v), 0), 255))
+		}
+		return t, err
+	case TrivialAugmentWide:
+		t.Interpolation = c.Interpolation
+		return t, err
+	}
+	return nil, err
 }
 
 // geometry returns the steps that bring an image to H x W. A rotation comes after the resize, where it has fewer

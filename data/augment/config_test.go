@@ -28,6 +28,13 @@ func TestPipelineSteps(t *testing.T) {
 		{"wide photos", Default(96, 160, 3), "RandomResizedCrop(96x160", "Resize(cover 109x182, bilinear) CenterCrop(96, 160) Normalize("},
 		{"small photos", Config{H: 64, W: 64, Channels: 3, Policy: PolicyCrop, Mean: imageNetMean, Std: imageNetStd, CropPct: 1, Interpolation: Bicubic},
 			"RandomResizedCrop(64x64, scale=0.08..1", "Resize(64, bicubic) CenterCrop(64, 64)"},
+		{"automatic", func() Config {
+			c := Default(32, 32, 3)
+			c.AutoAugment, c.ColorJitter = "rand-m9-mstd0.5", [4]float64{0.4, 0.4, 0.4, 0.1}
+			return c
+		}(),
+			"Resize(32x32, bilinear) RandomCrop(32, 32, padding=4) ToRGB RandomHorizontalFlip(p=0.5) RandAugment(rand-m9-n2-p0.5-mstd0.5, bilinear) ColorJitter(0.4, 0.4, 0.4, 0.1) Normalize(",
+			"Resize(32x32, bilinear) Normalize("},
 		{"small with scale", Config{H: 32, W: 32, Channels: 3, Scale: [2]float64{0.5, 1}, Mean: imageNetMean, Std: imageNetStd},
 			"RandomResizedCrop(32x32, scale=0.5..1, ratio=0.75..1.33", "Resize(32x32"},
 	}
@@ -119,6 +126,9 @@ func TestInvalidConfigs(t *testing.T) {
 		{"hue", func(c *Config) { c.ColorJitter[3] = 0.6 }},
 		{"brightness", func(c *Config) { c.ColorJitter[0] = math.Inf(1) }},
 		{"erasing", func(c *Config) { c.ReProb = 2 }},
+		{"aa", func(c *Config) { c.AutoAugment = "rand-x" }},
+		{"operations (n)", func(c *Config) { c.AutoAugment = "rand-n200" }},
+		{"rectangles", func(c *Config) { c.ReProb, c.ReCount = 0.1, 1000 }},
 		{"erase mode", func(c *Config) { c.ReProb = 0.1; c.ReMode = "noise" }},
 	}
 	for _, tt := range tests {

@@ -14,7 +14,8 @@ func everything(h, w, channels int) Config {
 	c := Default(h, w, channels)
 	c.HFlip, c.VFlip, c.Rotation, c.CropPadding = 0.5, 0.5, 15, 3
 	c.ColorJitter = [4]float64{0.4, 0.4, 0.4, 0.1}
-	c.ReProb, c.ReMode = 0.5, ErasePixel
+	c.AutoAugment = "rand-m9-n3-mstd0.5-inc1"
+	c.ReProb, c.ReMode, c.ReCount = 0.5, ErasePixel, 3
 	return c
 }
 

@@ -1,12 +1,16 @@
 package augment
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"image"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/data"
@@ -21,6 +25,7 @@ type fixtures struct {
 		Filter     Interpolation
 		Args       map[string]float64
 		Want       fixtureImage
+		Digest     string // of the wanted pixels, in place of Want
 	}
 	Normalize struct {
 		Mean, Std []float64
@@ -85,11 +90,11 @@ func TestTransformsEqualTorchvision(t *testing.T) {
 				run(RandomHorizontalFlip{1})
 			case "vflip":
 				run(RandomVerticalFlip{1})
-			case "rotate": // counter-clockwise in torchvision
-				w.warp(inverseAffine(image.Pt(m.W, m.H), -c.Args["angle"], 0, 0, 1, 0, 0), c.Filter, uint8(n("fill")))
+			case "rotate":
+				w.warp(rotation(image.Pt(m.W, m.H), c.Args["angle"]), c.Filter, grey(uint8(n("fill"))))
 			case "affine":
 				w.warp(inverseAffine(image.Pt(m.W, m.H), c.Args["angle"], c.Args["dx"], c.Args["dy"], c.Args["scale"],
-					c.Args["shear_x"], c.Args["shear_y"]), c.Filter, 0)
+					c.Args["shear_x"], c.Args["shear_y"]), c.Filter, [3]uint8{})
 			case "brightness":
 				adjustBrightness(m, c.Args["factor"])
 			case "contrast":
@@ -103,11 +108,43 @@ func TestTransformsEqualTorchvision(t *testing.T) {
 			case "rgb":
 				run(ToRGB{})
 			default:
-				t.Fatalf("no such operation")
+				if name, ok := strings.CutPrefix(c.Op, "op:"); ok {
+					opNamed(t, name).apply(&w, c.Args["arg"], c.Filter, [3]uint8{124, 116, 104})
+				} else if name, ok := strings.CutPrefix(c.Op, "trivial:"); ok {
+					o := trivialOps[slices.IndexFunc(trivialOps, func(o trivialOp) bool { return o.op == opNamed(t, name) })]
+					arg := 0.0
+					if o.arg != nil {
+						arg = o.arg(n("step"))
+					}
+					if o.op == opTranslateX || o.op == opTranslateY {
+						arg = -arg // torchvision moves the other way; Apply draws the sign
+					}
+					if o.signed {
+						arg = o.base + c.Args["sign"]*arg
+					}
+					o.op.apply(&w, arg, c.Filter, [3]uint8{})
+				} else {
+					t.Fatalf("no such operation")
+				}
+			}
+			if c.Digest != "" {
+				if sum := sha256.Sum256(w.Image().Pix); hex.EncodeToString(sum[:8]) != c.Digest {
+					t.Errorf("the pixels differ from torchvision's")
+				}
+				return
 			}
 			compare(t, w.Image(), c.Want)
 		})
 	}
+}
+
+func opNamed(t *testing.T, name string) op {
+	t.Helper()
+	i := slices.Index(opNames[:], name)
+	if i < 0 {
+		t.Fatalf("no operation is named %s", name)
+	}
+	return op(i)
 }
 
 func compare(t *testing.T, got *data.Image, want fixtureImage) {

@@ -94,7 +94,7 @@ func (t RandomErasing) validate() error {
 		return nil
 	}
 	return first(validateProbability("the erasing probability", t.P), validateRange("the erased area", t.Scale, 1),
-		validateRange("the erased ratio", t.Ratio, maxRatio), t.Mode.validate())
+		validateRange("the erased ratio", t.Ratio, maxRatio), t.Mode.validate(), validateMagnitude("the number of erased rectangles", float64(t.Count), 100))
 }
 
 func (t Normalize) validate(channels int) error {

@@ -24,6 +24,7 @@ type Batch struct {
 	pending int   // samples not finished yet
 	err     error // of the sample at errAt
 	errAt   int
+	spare   []float32 // a row while it is mixed
 	ready   bool
 	held    bool // by the consumer
 }

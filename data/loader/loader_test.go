@@ -42,7 +42,7 @@ func (f *fake) Read(i int, m *data.Image) error {
 func augmented(t testing.TB, size int) *augment.Pipeline {
 	t.Helper()
 	c := augment.Default(size, size, 1)
-	c.HFlip, c.Rotation, c.CropPadding, c.ReProb, c.ReMode = 0.5, 10, 2, 0.3, augment.ErasePixel
+	c.HFlip, c.Rotation, c.CropPadding, c.ReProb, c.ReMode, c.AutoAugment = 0.5, 10, 2, 0.3, augment.ErasePixel, "trivial"
 	p, err := augment.Train(c)
 	if err != nil {
 		t.Fatal(err)
@@ -96,8 +96,9 @@ func equal(a, b *Batch) bool {
 var allMixed = Mix{MixUp: 0.4, CutMix: 1, Prob: 0.8, Switch: 0.5}
 
 func TestWorkersDoNotChangeBatches(t *testing.T) {
-	for _, batch := range []int{1, 5, 16, 103, 200} {
+	for i, batch := range []int{1, 5, 16, 103, 200} {
 		cfg := Config{Batch: batch, Seed: 3, Shuffle: true, Mix: allMixed}
+		cfg.Mix.Mode = MixModes[i%len(MixModes)]
 		ds := &fake{n: 103, size: 9, classes: 4}
 		want := collect(t, mustNew(t, ds, augmented(t, 9), cfg), 2, 0)
 		for _, workers := range []int{1, 2, 7} {

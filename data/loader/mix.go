@@ -3,21 +3,36 @@ package loader
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/philox"
 )
 
-// Mix blends the samples of a batch pairwise, the first with the last and so on, with one random ratio per batch, as
-// timm does. The zero Mix does nothing; timm's train.py sets Prob to 1 and Switch to 0.5.
+// Mix blends the samples of a batch pairwise, the first with the last and so on, as timm does. The zero Mix does nothing; timm's train.py sets
+// Prob to 1 and Switch to 0.5.
 //
 // MixUp (Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2017) averages images and targets with weights
 // lambda and 1-lambda, lambda from Beta(alpha, alpha). CutMix (Yun et al., 2019) replaces a rectangle with the share
 // 1-lambda of the area, and weights the targets with the shares that result.
 type Mix struct {
 	MixUp, CutMix float64 // alpha; 0 switches it off
-	Prob          float64 // that a batch is mixed at all
-	Switch        float64 // that a mixed batch gets CutMix where both are on
+	Prob          float64 // that a batch is mixed at all; that a pair or a sample is, in the other modes
+	Switch        float64 // that CutMix is applied where both are on
+	Mode          MixMode
 }
+
+// MixMode says how often the choices of a Mix are made.
+type MixMode string
+
+// The modes, named as in timm. The empty mode means MixBatch.
+const (
+	MixBatch MixMode = "batch" // once for all samples of a batch
+	MixPair  MixMode = "pair"  // for each pair of samples, which are mixed with each other alike
+	MixElem  MixMode = "elem"  // for each sample
+)
+
+// MixModes lists the modes.
+var MixModes = []MixMode{MixBatch, MixPair, MixElem}
 
 func (m Mix) on() bool { return m.Prob > 0 && (m.MixUp > 0 || m.CutMix > 0) }
 
@@ -28,47 +43,91 @@ func (m Mix) validate() error {
 	if !(m.Prob >= 0 && m.Prob <= 1 && m.Switch >= 0 && m.Switch <= 1) {
 		return fmt.Errorf("%w: the probability of mixing is %g and that of switching is %g; want 0 to 1", ErrConfig, m.Prob, m.Switch)
 	}
+	if m.Mode != "" && !slices.Contains(MixModes, m.Mode) {
+		return fmt.Errorf("%w: the mode of mixing is %q; want one of %v", ErrConfig, string(m.Mode), MixModes)
+	}
 	return nil
 }
 
-// apply mixes b, whose samples have h x w pixels of c channels, and tells whether it did.
-func (m Mix) apply(r *philox.Stream, b *Batch, h, w, c int) bool {
+// A blending is what was drawn for a batch, a pair or a sample: the share that a sample keeps of itself, and how.
+type blending struct {
+	keep float64
+	cut  bool
+	box  box // if cut
+}
+
+// draw makes the choices for images of h x w pixels.
+func (m Mix) draw(r *philox.Stream, h, w int) (blending, bool) {
 	if !r.Bool(m.Prob) {
-		return false
+		return blending{keep: 1}, false
 	}
-	cut := m.MixUp == 0 || m.CutMix > 0 && r.Bool(m.Switch)
+	d := blending{cut: m.MixUp == 0 || m.CutMix > 0 && r.Bool(m.Switch)}
 	alpha := m.MixUp
-	if cut {
+	if d.cut {
 		alpha = m.CutMix
 	}
-	lambda := beta(r, alpha)
-	if cut {
-		box := drawBox(r, lambda, h, w)
-		lambda = 1 - float64(box.area())/float64(h*w)
-		b.pairs(b.X, func(x, y []float32) { box.swap(x, y, w, c) })
-	} else {
-		b.pairs(b.X, func(x, y []float32) { blend(x, y, float32(lambda)) })
+	d.keep = beta(r, alpha)
+	if d.cut {
+		d.box = drawBox(r, d.keep, h, w)
+		d.keep = 1 - float64(d.box.area())/float64(h*w)
 	}
-	b.pairs(b.T, func(x, y []float32) { blend(x, y, float32(lambda)) })
-	return true
+	return d, true
 }
 
-// pairs calls f with rows i and N-1-i of v, which has a row per sample, for each pair once. The middle row of an odd
-// number would be mixed with itself, which changes nothing.
-func (b *Batch) pairs(v []float32, f func(x, y []float32)) {
-	n := len(v) / len(b.Labels)
+// apply mixes b, whose samples have h x w pixels of c channels, and tells whether it mixed any. The middle sample of an odd number stays as it
+// is: its partner is itself.
+func (m Mix) apply(r *philox.Stream, b *Batch, h, w, c int) bool {
+	var first, second blending
+	var mixed, one, two bool
+	if m.Mode == "" || m.Mode == MixBatch {
+		if first, mixed = m.draw(r, h, w); !mixed {
+			return false
+		}
+		second = first
+	}
 	for i, j := 0, b.N-1; i < j; i, j = i+1, j-1 {
-		f(v[i*n:(i+1)*n], v[j*n:(j+1)*n])
+		if m.Mode == MixPair || m.Mode == MixElem {
+			first, one = m.draw(r, h, w)
+			second, two = first, one
+			if m.Mode == MixElem {
+				second, two = m.draw(r, h, w)
+			}
+			mixed = mixed || one || two
+		}
+		x, y := row(b.X, b, i), row(b.X, b, j)
+		b.spare = append(b.spare[:0], x...)
+		first.images(x, y, w, c)
+		second.images(y, b.spare, w, c)
+		s, t := row(b.T, b, i), row(b.T, b, j)
+		b.spare = append(b.spare[:0], s...)
+		blend(s, t, float32(first.keep))
+		blend(t, b.spare, float32(second.keep))
+	}
+	return mixed
+}
+
+// row returns the part of v, which has a row for each sample, that belongs to sample i.
+func row(v []float32, b *Batch, i int) []float32 {
+	n := len(v) / len(b.Labels)
+	return v[i*n : (i+1)*n]
+}
+
+// images mixes y into x, both (h, w, c).
+func (d blending) images(x, y []float32, w, c int) {
+	switch {
+	case d.keep == 1:
+	case d.cut:
+		d.box.copy(x, y, w, c)
+	default:
+		blend(x, y, float32(d.keep))
 	}
 }
 
-// blend sets x to lambda*x + (1-lambda)*y and y to lambda*y + (1-lambda)*x.
+// blend sets x to lambda*x + (1-lambda)*y.
 func blend(x, y []float32, lambda float32) {
 	y = y[:len(x)]
-	for i, a := range x {
-		b := y[i]
-		x[i] = float32(lambda*a) + float32((1-lambda)*b)
-		y[i] = float32(lambda*b) + float32((1-lambda)*a)
+	for i, v := range x {
+		x[i] = float32(lambda*v) + float32((1-lambda)*y[i])
 	}
 }
 
@@ -85,14 +144,11 @@ func drawBox(r *philox.Stream, lambda float64, h, w int) box {
 
 func (b box) area() int { return (b.bottom - b.top) * (b.right - b.left) }
 
-// swap exchanges the box between the images x and y (h, w, c).
-func (b box) swap(x, y []float32, w, c int) {
+// copy copies the box from the image y to x (h, w, c).
+func (b box) copy(x, y []float32, w, c int) {
 	for row := b.top; row < b.bottom; row++ {
 		from, to := (row*w+b.left)*c, (row*w+b.right)*c
-		p, q := x[from:to], y[from:to]
-		for i := range p {
-			p[i], q[i] = q[i], p[i]
-		}
+		copy(x[from:to], y[from:to])
 	}
 }
 

@@ -55,12 +55,13 @@ func mixable(n, size, h, w int) *Batch {
 // it, and the target must say the same, for MixUp and for CutMix.
 func TestMixedImagesMatchTheirTargets(t *testing.T) {
 	const h, w, size = 10, 6, 8
-	for _, m := range []Mix{{MixUp: 0.8, Prob: 1}, {CutMix: 1, Prob: 1}, {MixUp: 1, CutMix: 1, Prob: 1, Switch: 0.5}} {
+	for _, m := range []Mix{{MixUp: 0.8, Prob: 1}, {CutMix: 1, Prob: 1}, {MixUp: 1, CutMix: 1, Prob: 1, Switch: 0.5},
+		{MixUp: 1, CutMix: 1, Prob: 1, Switch: 0.5, Mode: MixPair}, {MixUp: 1, CutMix: 1, Prob: 1, Switch: 0.5, Mode: MixElem}} {
 		for _, n := range []int{1, 2, 5, 8} {
 			mixed := false
 			for k := range 30 {
 				b := mixable(n, size, h, w)
-				if !m.apply(philox.New(1, philox.Mix, 0, k), b, h, w, 2) {
+				if !m.apply(philox.New(1, philox.Mix, 0, k), b, h, w, 2) && (n > 1 || m.Mode == "") {
 					t.Fatal("not mixed, with probability 1")
 				}
 				for i := range size {
@@ -112,5 +113,45 @@ func TestMixProbabilities(t *testing.T) {
 	}
 	if none < 350 || none > 450 || cut < 110 || cut > 190 || blended < 390 || blended > 510 {
 		t.Errorf("%d not mixed, %d cut, %d blended; want about 400, 150, 450", none, cut, blended)
+	}
+}
+
+// TestMixModes: how many different choices a batch shows, of which a sample shows one by what it keeps of itself.
+func TestMixModes(t *testing.T) {
+	const h, w, n = 8, 8, 8
+	for _, tt := range []struct {
+		mode        MixMode
+		pairs, both bool // are the pairs of a batch mixed differently; are the two of a pair
+	}{{"", false, false}, {MixBatch, false, false}, {MixPair, true, false}, {MixElem, true, true}} {
+		pairs, both, untouched := false, false, 0
+		const batches = 100
+		for k := range batches {
+			b := mixable(n, n, h, w)
+			m := Mix{MixUp: 1, CutMix: 1, Prob: 0.7, Switch: 0.5, Mode: tt.mode}
+			mixed := m.apply(philox.New(5, philox.Mix, 0, k), b, h, w, 2)
+			any := false
+			for i := range n {
+				kept := b.T[i*n+i]
+				pairs = pairs || kept != b.T[0]
+				both = both || kept != b.T[(n-1-i)*n+n-1-i]
+				any = any || kept != 1
+				if kept == 1 {
+					untouched++
+				}
+			}
+			if any && !mixed {
+				t.Fatalf("mode %q: a batch that was mixed is said not to be", tt.mode)
+			}
+		}
+		if pairs != tt.pairs || both != tt.both {
+			t.Errorf("mode %q: pairs differ: %v, the two of a pair differ: %v", tt.mode, pairs, both)
+		}
+		// Some of those that are mixed keep all of themselves: a box can be empty.
+		if share := float64(untouched) / (batches * n); share < 0.25 || share > 0.5 {
+			t.Errorf("mode %q: a share of %.2f is as it was, want 0.3 or a little more", tt.mode, share)
+		}
+	}
+	if err := (Mix{Mode: "half"}).validate(); err == nil {
+		t.Error("mode half is accepted")
 	}
 }
