@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
+	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -71,7 +74,7 @@ Compare the figure with the images a second of bench train: the loader must be t
 
 func benchOpsCommand() *cobra.Command {
 	var b benchFlags
-	rounds := 5
+	rounds, asCSV := 5, false
 	cmd := &cobra.Command{
 		Use:   "ops MODEL",
 		Short: "Measure each call of a network's training step",
@@ -91,12 +94,27 @@ traffic allows (the roofline of a large matrix product and a large copy, measure
 			if err != nil {
 				return err
 			}
+			if asCSV {
+				return writeCalls(cmd.OutOrStdout(), calls)
+			}
 			return printCalls(cmd, calls, ceiling)
 		},
 	}
 	b.define(cmd)
 	cmd.Flags().IntVar(&rounds, "rounds", rounds, "runs of each call, of which the fastest counts")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print the figures alone, in seconds, floating-point operations and bytes")
 	return cmd
+}
+
+// writeCalls writes the calls for programs to read.
+func writeCalls(to io.Writer, calls []graph.CallTime) error {
+	w := csv.NewWriter(to)
+	rows := [][]string{{"layer", "pass", "call", "seconds", "flops", "bytes"}}
+	for _, k := range calls {
+		rows = append(rows, []string{k.Layer, k.Pass, k.Call, strconv.FormatFloat(k.Time.Seconds(), 'g', 5, 64),
+			strconv.FormatInt(k.Cost.FLOPs, 10), strconv.FormatInt(k.Cost.Bytes, 10)})
+	}
+	return w.WriteAll(rows)
 }
 
 func printCalls(cmd *cobra.Command, calls []graph.CallTime, ceiling bench.Ceiling) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/csv"
 	"regexp"
 	"strconv"
 	"strings"
@@ -48,5 +49,30 @@ func TestBenchPaced(t *testing.T) {
 	}
 	if _, err := run("many\n"); err == nil {
 		t.Error("a pace that is no number is accepted")
+	}
+}
+
+// The columns that scripts/gpu-check.sh reads.
+func TestBenchOpsCSV(t *testing.T) {
+	t.Parallel()
+	r := cnnctl(t, t.TempDir(), "bench", "ops", "lenet5", "-b", "2", "--rounds", "1", "--device", "cpu", "--csv").want(t, exitDone)
+	rows, err := csv.NewReader(strings.NewReader(r.out)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(rows[0], " "); got != "layer pass call seconds flops bytes" {
+		t.Errorf("columns are %s", got)
+	}
+	seen := false
+	for _, row := range rows[1:] {
+		seconds, err := strconv.ParseFloat(row[3], 64)
+		if err != nil || seconds <= 0 {
+			t.Errorf("%v: %q seconds", row, row[3])
+		}
+		// 28x28x6 sums of 25 products each for two samples, and the bias.
+		seen = seen || row[0] == "conv1" && row[2] == "ConvForward" && row[4] == strconv.Itoa(2*28*28*6*(2*25+2))
+	}
+	if !seen {
+		t.Errorf("no row for the forward pass of conv1 with its work:\n%s", r.out)
 	}
 }
