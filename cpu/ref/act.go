@@ -48,7 +48,7 @@ func actSlope(a device.Act, y float64) float64 {
 }
 
 func actForward(b *binder, f device.ActForward) func() {
-	x, y := b.mem(f.X, f.N), b.mem(f.Y, f.N)
+	x, y := b.in(f.X, f.N, f.Type), b.out(f.Y, f.N, f.Type)
 	return func() {
 		for i := range y {
 			y[i] = act(f.Act, x[i])
@@ -57,7 +57,7 @@ func actForward(b *binder, f device.ActForward) func() {
 }
 
 func actBackward(b *binder, g device.ActBackward) func() {
-	y, dy, dx := b.mem(g.Y, g.N), b.mem(g.DY, g.N), b.mem(g.DX, g.N)
+	y, dy, dx := b.in(g.Y, g.N, g.Type), b.in(g.DY, g.N, g.Type), b.out(g.DX, g.N, g.Type)
 	return func() {
 		for i := range dx {
 			store(&dx[i], dy[i]*actSlope(g.Act, y[i]), g.Accumulate)
@@ -71,8 +71,8 @@ type epilogue struct {
 	act            device.Act
 }
 
-func (b *binder) epilogue(e device.Epilogue, rows, cols int) epilogue {
-	return epilogue{b.mem(e.Bias, cols), b.mem(e.Residual, rows*cols), e.Act}
+func (b *binder) epilogue(e device.Epilogue, rows, cols int, t device.Type) epilogue {
+	return epilogue{b.mem(e.Bias, cols), b.in(e.Residual, rows*cols, t), e.Act}
 }
 
 // apply finishes element i of a result, which lies in column col.

@@ -14,9 +14,6 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 	if c == nil {
 		return nil, fmt.Errorf("ref: %w: no call", device.ErrUnsupported)
 	}
-	if device.Needs(c) == device.BF16 {
-		return nil, fmt.Errorf("ref: %w: %T in bf16", device.ErrUnsupported, c)
-	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("ref: %w", err)
 	}
@@ -32,30 +29,76 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 		if d.closed {
 			return errClosed
 		}
+		for _, s := range b.singles {
+			s.arena.unpack(s.lo, s.hi)
+		}
+		for _, v := range b.views {
+			v.load()
+		}
 		run()
+		for _, v := range b.views {
+			if v.write {
+				v.store()
+			}
+		}
 		return nil
 	}, nil
 }
 
 // A binder turns the operands of one call into slices.
 type binder struct {
-	d   *Device
-	err error
+	d       *Device
+	singles []single             // the float32 operands
+	views   map[device.Mem]*view // the bfloat16 operands; one view for equal ones, since a call may work in place
+	err     error
 }
 
-// mem returns the first n words of m, or nil for an absent operand.
+func (b *binder) fail(m device.Mem, n int, t device.Type) {
+	if b.err == nil {
+		b.err = fmt.Errorf("ref: %w: operand %+v is no memory of this device, or holds fewer than %d elements of %v", device.ErrGeometry, m, n, t)
+	}
+}
+
+// mem returns the first n float32 of m, or nil for an absent operand.
 func (b *binder) mem(m device.Mem, n int) []float64 {
 	if m.IsZero() {
 		return nil
 	}
-	v := b.d.Float64s(m)
-	if len(v) < n {
-		if b.err == nil {
-			b.err = fmt.Errorf("ref: %w: operand %+v is no memory of this device, or holds fewer than %d words", device.ErrGeometry, m, n)
-		}
+	s, ok := b.d.single(m)
+	if !ok || s.hi-s.lo < n {
+		b.fail(m, n, device.Float32)
 		return nil
 	}
-	return v[:n:n]
+	b.singles = append(b.singles, s)
+	return s.values()[:n:n]
+}
+
+// in is mem for an operand of a type that the call reads.
+func (b *binder) in(m device.Mem, n int, t device.Type) []float64 {
+	if m.IsZero() || t == device.Float32 {
+		return b.mem(m, n)
+	}
+	v, ok := b.views[m]
+	if !ok {
+		if v, ok = b.d.view(m, n); !ok {
+			b.fail(m, n, t)
+			return nil
+		}
+		if b.views == nil {
+			b.views = map[device.Mem]*view{}
+		}
+		b.views[m] = v
+	}
+	return v.values
+}
+
+// out is in for an operand that the call writes.
+func (b *binder) out(m device.Mem, n int, t device.Type) []float64 {
+	values := b.in(m, n, t)
+	if v := b.views[m]; v != nil {
+		v.write = true
+	}
+	return values
 }
 
 func (b *binder) bind(c device.Call) func() {
@@ -92,6 +135,8 @@ func (b *binder) bind(c device.Call) func() {
 		return copyBlock(b, c)
 	case device.Fill:
 		return fill(b, c)
+	case device.Cast:
+		return cast(b, c)
 	case device.Dropout:
 		return dropout(b, c)
 	case device.BatchNormForward:

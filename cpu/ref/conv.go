@@ -37,8 +37,9 @@ func taps(v device.Conv, f func(tap)) {
 }
 
 func convForward(b *binder, f device.ConvForward) func() {
-	x, w, y := b.mem(f.X, f.In()), b.mem(f.Weight, f.FilterLen()), b.mem(f.Y, f.Out(f.K))
-	e := b.epilogue(f.Epilogue, f.N*f.P*f.Q, f.K)
+	t := f.Precision.Type()
+	x, w, y := b.in(f.X, f.In(), t), b.in(f.Weight, f.FilterLen(), t), b.out(f.Y, f.Out(f.K), t)
+	e := b.epilogue(f.Epilogue, f.N*f.P*f.Q, f.K, t)
 	return func() {
 		clear(y)
 		taps(f.Conv, func(t tap) { y[t.y] += x[t.x] * w[t.w] })
@@ -49,7 +50,8 @@ func convForward(b *binder, f device.ConvForward) func() {
 }
 
 func convBackwardData(b *binder, g device.ConvBackwardData) func() {
-	dy, w, dx := b.mem(g.DY, g.Out(g.K)), b.mem(g.Weight, g.FilterLen()), b.mem(g.DX, g.In())
+	t := g.Precision.Type()
+	dy, w, dx := b.in(g.DY, g.Out(g.K), t), b.in(g.Weight, g.FilterLen(), t), b.out(g.DX, g.In(), t)
 	return func() {
 		if !g.Accumulate {
 			clear(dx)
@@ -59,7 +61,8 @@ func convBackwardData(b *binder, g device.ConvBackwardData) func() {
 }
 
 func convBackwardFilter(b *binder, g device.ConvBackwardFilter) func() {
-	x, dy, dw := b.mem(g.X, g.In()), b.mem(g.DY, g.Out(g.K)), b.mem(g.DWeight, g.FilterLen())
+	t := g.Precision.Type()
+	x, dy, dw := b.in(g.X, g.In(), t), b.in(g.DY, g.Out(g.K), t), b.mem(g.DWeight, g.FilterLen())
 	return func() {
 		if !g.Accumulate {
 			clear(dw)

@@ -91,3 +91,54 @@ type unknown struct{}
 
 func (unknown) Cost() device.Cost { return device.Cost{} }
 func (unknown) Check() error      { return nil }
+
+// Memory is bits, whatever was written there last: words that were uploaded are read as pairs of bfloat16, and results in bfloat16 as words.
+func TestBFloat16Memory(t *testing.T) {
+	d := ref.New()
+	m, err := d.Alloc(24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(c device.Call) {
+		t.Helper()
+		step, err := d.Bind(c)
+		if err := errors.Join(err, step()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	half := device.ToBFloat16
+	nan := uint16(0x7fd5)
+	in := []uint16{half(1), half(-2), half(0.5), nan, half(3), 0x1234, 0, 0, 0, 0, 0, 0}
+	if err := d.Upload(m, device.Bytes(in)); err != nil {
+		t.Fatal(err)
+	}
+	// Five of six elements, to the upper halves of words and the lower ones: the sixth and its neighbour must stay.
+	run(device.Add{N: 5, Type: device.BFloat16, A: m.Slice(0, 10), B: m.Slice(0, 10), Y: m.Slice(14, 10)})
+	out := make([]uint16, 12)
+	if err := d.Download(device.Bytes(out), m); err != nil {
+		t.Fatal(err)
+	}
+	if want := []uint16{in[0], in[1], in[2], nan, in[4], 0x1234, 0, half(2), half(-4), half(1), nan, half(6)}; !slices.Equal(out, want) {
+		t.Errorf("got %#04x, want %#04x", out, want)
+	}
+	// Nothing is rounded between calls: 1/3 in bfloat16 and back is 1/3.
+	d.Float64s(m)[0] = 1.0 / 3
+	run(device.Cast{N: 1, From: device.Float32, To: device.BFloat16, X: m.Slice(0, 4), Y: m.Slice(6, 2)})
+	if got := d.Values(m.Slice(6, 2), device.BFloat16)[0]; got != 1.0/3 {
+		t.Errorf("got %v, want 1/3", got)
+	}
+	run(device.Cast{N: 1, From: device.BFloat16, To: device.Float32, X: m.Slice(6, 2), Y: m.Slice(8, 4)})
+	if got := d.Float64s(m.Slice(8, 4))[0]; got != 1.0/3 {
+		t.Errorf("got %v, want 1/3", got)
+	}
+	if err := d.Download(device.Bytes(out[:2]), m.Slice(4, 4)); err != nil || out[1] != half(1.0/3) {
+		t.Errorf("downloaded %#04x, %v, want %#04x", out[1], err, half(1.0/3))
+	}
+	// Half a word at the end.
+	if err := errors.Join(d.Upload(m.Slice(4, 6), device.Bytes([]uint16{7, 8, 9})), d.Download(device.Bytes(out), m)); err != nil {
+		t.Fatal(err)
+	}
+	if out[2] != 7 || out[3] != 8 || out[4] != 9 || out[5] == 0 {
+		t.Errorf("got %#04x", out)
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 func add(b *binder, a device.Add) func() {
-	p, q, y := b.mem(a.A, a.N), b.mem(a.B, a.N), b.mem(a.Y, a.N)
+	p, q, y := b.in(a.A, a.N, a.Type), b.in(a.B, a.N, a.Type), b.out(a.Y, a.N, a.Type)
 	return func() {
 		for i := range y {
 			y[i] = act(a.Act, p[i]+q[i])
@@ -15,8 +15,8 @@ func add(b *binder, a device.Add) func() {
 }
 
 func copyBlock(b *binder, c device.Copy) func() {
-	src := b.mem(c.Src, (c.Rows-1)*c.SrcStride+c.Cols)
-	dst := b.mem(c.Dst, (c.Rows-1)*c.DstStride+c.Cols)
+	src := b.in(c.Src, (c.Rows-1)*c.SrcStride+c.Cols, c.Type)
+	dst := b.out(c.Dst, (c.Rows-1)*c.DstStride+c.Cols, c.Type)
 	return func() {
 		for r := range c.Rows {
 			for j := range c.Cols {
@@ -27,7 +27,7 @@ func copyBlock(b *binder, c device.Copy) func() {
 }
 
 func fill(b *binder, f device.Fill) func() {
-	y := b.mem(f.Y, f.N)
+	y := b.out(f.Y, f.N, f.Type)
 	return func() {
 		for i := range y {
 			y[i] = float64(f.Value)
@@ -35,8 +35,13 @@ func fill(b *binder, f device.Fill) func() {
 	}
 }
 
+func cast(b *binder, c device.Cast) func() {
+	x, y := b.in(c.X, c.N, c.From), b.out(c.Y, c.N, c.To)
+	return func() { copy(y, x) }
+}
+
 func dropout(b *binder, d device.Dropout) func() {
-	x, y, hyper := b.mem(d.X, d.N), b.mem(d.Y, d.N), b.mem(d.Hyper, device.HyperWords)
+	x, y, hyper := b.in(d.X, d.N, d.Type), b.out(d.Y, d.N, d.Type), b.mem(d.Hyper, device.HyperWords)
 	return func() {
 		step := toWord(hyper[0])
 		for i := range y {

@@ -3,8 +3,9 @@ package ref
 import "github.com/cnnctl/cnnctl/device"
 
 func gemm(b *binder, g device.Gemm) func() {
-	a, bb, c := b.mem(g.A, g.M*g.K), b.mem(g.B, g.K*g.N), b.mem(g.C, g.M*g.N)
-	e := b.epilogue(g.Epilogue, g.M, g.N)
+	t := g.Precision.Type()
+	a, bb, c := b.in(g.A, g.M*g.K, t), b.in(g.B, g.K*g.N, t), b.out(g.C, g.M*g.N, g.CType)
+	e := b.epilogue(g.Epilogue, g.M, g.N, g.CType)
 	return func() {
 		for i := range g.M {
 			for j := range g.N {
@@ -27,7 +28,7 @@ func gemm(b *binder, g device.Gemm) func() {
 }
 
 func biasGrad(b *binder, g device.BiasGrad) func() {
-	dy, db := b.mem(g.DY, g.Rows*g.Cols), b.mem(g.DB, g.Cols)
+	dy, db := b.in(g.DY, g.Rows*g.Cols, g.Type), b.mem(g.DB, g.Cols)
 	return func() {
 		for c := range g.Cols {
 			sum := 0.0

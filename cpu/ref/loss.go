@@ -20,7 +20,7 @@ func logSumExp(x []float64) float64 {
 }
 
 func softmax(b *binder, s device.Softmax) func() {
-	x, y := b.mem(s.X, s.Rows*s.Classes), b.mem(s.Y, s.Rows*s.Classes)
+	x, y := b.in(s.X, s.Rows*s.Classes, s.Type), b.out(s.Y, s.Rows*s.Classes, s.Type)
 	return func() {
 		for r := range s.Rows {
 			lo, hi := r*s.Classes, (r+1)*s.Classes
@@ -34,7 +34,7 @@ func softmax(b *binder, s device.Softmax) func() {
 
 func softmaxBackward(b *binder, s device.SoftmaxBackward) func() {
 	n := s.Rows * s.Classes
-	y, dy, dx := b.mem(s.Y, n), b.mem(s.DY, n), b.mem(s.DX, n)
+	y, dy, dx := b.in(s.Y, n, s.Type), b.in(s.DY, n, s.Type), b.out(s.DX, n, s.Type)
 	return func() {
 		for r := range s.Rows {
 			lo, hi := r*s.Classes, (r+1)*s.Classes
@@ -51,8 +51,8 @@ func softmaxBackward(b *binder, s device.SoftmaxBackward) func() {
 
 func softmaxCrossEntropy(b *binder, s device.SoftmaxCrossEntropy) func() {
 	n := s.Rows * s.Classes
-	logits, targets, dlogits := b.mem(s.Logits, n), b.mem(s.Targets, n), b.mem(s.DLogits, n)
-	stats := b.mem(s.Stats, device.StatsWords)
+	logits, dlogits := b.in(s.Logits, n, s.Type), b.out(s.DLogits, n, s.Type)
+	targets, stats := b.mem(s.Targets, n), b.mem(s.Stats, device.StatsWords)
 	smoothing, classes := float64(s.Smoothing), float64(s.Classes)
 	return func() {
 		counted := 0

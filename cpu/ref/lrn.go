@@ -10,7 +10,8 @@ import (
 func inWindow(c, j, size int) bool { return j >= c-size/2 && j < c-size/2+size }
 
 func lrnForward(b *binder, f device.LRNForward) func() {
-	x, y, scale := b.mem(f.X, f.Rows*f.C), b.mem(f.Y, f.Rows*f.C), b.mem(f.Scale, f.Rows*f.C)
+	n := f.Rows * f.C
+	x, y, scale := b.in(f.X, n, f.Type), b.out(f.Y, n, f.Type), b.mem(f.Scale, n)
 	return func() {
 		for r := range f.Rows {
 			for c := range f.C {
@@ -32,7 +33,8 @@ func lrnForward(b *binder, f device.LRNForward) func() {
 
 func lrnBackward(b *binder, g device.LRNBackward) func() {
 	n := g.Rows * g.C
-	x, y, scale, dy, dx := b.mem(g.X, n), b.mem(g.Y, n), b.mem(g.Scale, n), b.mem(g.DY, n), b.mem(g.DX, n)
+	x, y, dy := b.in(g.X, n, g.Type), b.in(g.Y, n, g.Type), b.in(g.DY, n, g.Type)
+	scale, dx := b.mem(g.Scale, n), b.out(g.DX, n, g.Type)
 	alpha, beta := float64(g.Alpha), float64(g.Beta)
 	return func() {
 		for r := range g.Rows {

@@ -7,7 +7,7 @@ import (
 )
 
 func batchNormForward(b *binder, f device.BatchNormForward) func() {
-	x, y := b.mem(f.X, f.Rows*f.C), b.mem(f.Y, f.Rows*f.C)
+	x, y := b.in(f.X, f.Rows*f.C, f.Type), b.out(f.Y, f.Rows*f.C, f.Type)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	mean, invStd := b.mem(f.Mean, f.C), b.mem(f.InvStd, f.C)
@@ -36,7 +36,7 @@ func batchNormForward(b *binder, f device.BatchNormForward) func() {
 }
 
 func batchNormInference(b *binder, f device.BatchNormInference) func() {
-	x, y := b.mem(f.X, f.Rows*f.C), b.mem(f.Y, f.Rows*f.C)
+	x, y := b.in(f.X, f.Rows*f.C, f.Type), b.out(f.Y, f.Rows*f.C, f.Type)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	return func() {
@@ -48,7 +48,7 @@ func batchNormInference(b *binder, f device.BatchNormInference) func() {
 }
 
 func batchNormBackward(b *binder, g device.BatchNormBackward) func() {
-	x, dy, dx := b.mem(g.X, g.Rows*g.C), b.mem(g.DY, g.Rows*g.C), b.mem(g.DX, g.Rows*g.C)
+	x, dy, dx := b.in(g.X, g.Rows*g.C, g.Type), b.in(g.DY, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
 	gamma, mean, invStd := b.mem(g.Gamma, g.C), b.mem(g.Mean, g.C), b.mem(g.InvStd, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	return func() {
@@ -75,12 +75,12 @@ func batchNormBackward(b *binder, g device.BatchNormBackward) func() {
 }
 
 func batchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) func() {
-	dy, dx := b.mem(g.DY, g.Rows*g.C), b.mem(g.DX, g.Rows*g.C)
+	dy, dx := b.in(g.DY, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
 	gamma, runMean, runVar := b.mem(g.Gamma, g.C), b.mem(g.RunMean, g.C), b.mem(g.RunVar, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	var x []float64
 	if dGamma != nil {
-		x = b.mem(g.X, g.Rows*g.C)
+		x = b.in(g.X, g.Rows*g.C, g.Type)
 	}
 	return func() {
 		for c := range g.C {

@@ -30,7 +30,7 @@ func pixels(v device.Window, n, p, q, c int, f func(x, pos int)) {
 }
 
 func maxPoolForward(b *binder, f device.MaxPoolForward) func() {
-	x, y, arg := b.mem(f.X, f.In()), b.mem(f.Y, f.Out(f.C)), b.mem(f.Arg, f.Out(f.C))
+	x, y, arg := b.in(f.X, f.In(), f.Type), b.out(f.Y, f.Out(f.C), f.Type), b.mem(f.Arg, f.Out(f.C))
 	return func() {
 		windows(f.Window, func(i, n, p, q, c int) {
 			best, at := 0.0, -1
@@ -48,7 +48,7 @@ func maxPoolForward(b *binder, f device.MaxPoolForward) func() {
 }
 
 func maxPoolBackward(b *binder, g device.MaxPoolBackward) func() {
-	dy, arg, dx := b.mem(g.DY, g.Out(g.C)), b.mem(g.Arg, g.Out(g.C)), b.mem(g.DX, g.In())
+	dy, arg, dx := b.in(g.DY, g.Out(g.C), g.Type), b.mem(g.Arg, g.Out(g.C)), b.out(g.DX, g.In(), g.Type)
 	return func() {
 		if !g.Accumulate {
 			clear(dx)
@@ -64,7 +64,7 @@ func maxPoolBackward(b *binder, g device.MaxPoolBackward) func() {
 }
 
 func avgPoolForward(b *binder, f device.AvgPoolForward) func() {
-	x, y := b.mem(f.X, f.In()), b.mem(f.Y, f.Out(f.C))
+	x, y := b.in(f.X, f.In(), f.Type), b.out(f.Y, f.Out(f.C), f.Type)
 	return func() {
 		windows(f.Window, func(i, n, p, q, c int) {
 			sum := 0.0
@@ -75,7 +75,7 @@ func avgPoolForward(b *binder, f device.AvgPoolForward) func() {
 }
 
 func avgPoolBackward(b *binder, g device.AvgPoolBackward) func() {
-	dy, dx := b.mem(g.DY, g.Out(g.C)), b.mem(g.DX, g.In())
+	dy, dx := b.in(g.DY, g.Out(g.C), g.Type), b.out(g.DX, g.In(), g.Type)
 	return func() {
 		if !g.Accumulate {
 			clear(dx)
@@ -103,7 +103,7 @@ func spans(n, h, w, c, p, q int, f func(y, x, count int)) {
 }
 
 func adaptiveAvgPoolForward(b *binder, f device.AdaptiveAvgPoolForward) func() {
-	x, y := b.mem(f.X, f.N*f.H*f.W*f.C), b.mem(f.Y, f.N*f.P*f.Q*f.C)
+	x, y := b.in(f.X, f.N*f.H*f.W*f.C, f.Type), b.out(f.Y, f.N*f.P*f.Q*f.C, f.Type)
 	return func() {
 		clear(y)
 		spans(f.N, f.H, f.W, f.C, f.P, f.Q, func(i, j, count int) { y[i] += x[j] / float64(count) })
@@ -111,7 +111,7 @@ func adaptiveAvgPoolForward(b *binder, f device.AdaptiveAvgPoolForward) func() {
 }
 
 func adaptiveAvgPoolBackward(b *binder, g device.AdaptiveAvgPoolBackward) func() {
-	dy, dx := b.mem(g.DY, g.N*g.P*g.Q*g.C), b.mem(g.DX, g.N*g.H*g.W*g.C)
+	dy, dx := b.in(g.DY, g.N*g.P*g.Q*g.C, g.Type), b.out(g.DX, g.N*g.H*g.W*g.C, g.Type)
 	return func() {
 		if !g.Accumulate {
 			clear(dx)

@@ -9,15 +9,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/cnnctl/cnnctl/device"
 )
 
-// Device implements device.Device. Each 4-byte word of its memory is held as one float64, and only Upload and
-// Download round to float32. Steps run at once, in the caller's goroutine.
+// Device implements device.Device. Each element of its memory is held as a float64, and only Download rounds, to float32 or
+// bfloat16: under BF16 it computes what a device would without any rounding. Steps run at once, in the caller's goroutine.
 type Device struct {
-	arenas [][]float64 // arena a is arenas[a-1]
+	arenas []*arena // arena a is arenas[a-1]
 	closed bool
 }
 
@@ -38,54 +37,77 @@ func (d *Device) Alloc(bytes int64) (device.Mem, error) {
 	if bytes <= 0 {
 		return device.Mem{}, fmt.Errorf("ref: %w: an allocation of %d bytes, wanted a positive number", device.ErrGeometry, bytes)
 	}
-	d.arenas = append(d.arenas, make([]float64, (bytes+3)/4))
+	d.arenas = append(d.arenas, newArena((bytes+3)/4))
 	return device.Mem{Arena: int32(len(d.arenas)), Len: bytes}, nil
 }
 
-// Float64s returns the words of m at full precision, to be read or perturbed in place; nil if m is no memory of d.
-func (d *Device) Float64s(m device.Mem) []float64 {
-	if m.Arena < 1 || int(m.Arena) > len(d.arenas) || m.Off < 0 || m.Len < 0 || m.Off%4 != 0 {
-		return nil
+// arena returns where m lies, and whether it is memory of d.
+func (d *Device) arena(m device.Mem) (*arena, bool) {
+	if m.Arena < 1 || int(m.Arena) > len(d.arenas) || m.Off < 0 || m.Len < 0 {
+		return nil, false
 	}
 	a := d.arenas[m.Arena-1]
-	lo, n := m.Off/4, m.Len/4
-	if lo > int64(len(a)) || n > int64(len(a))-lo {
-		return nil
-	}
-	return a[lo : lo+n : lo+n]
+	size := 4 * int64(len(a.words))
+	return a, m.Off <= size && m.Len <= size-m.Off
 }
 
-// transfer checks the two sides of a copy between host and device.
-func (d *Device) transfer(m device.Mem, bytes int) ([]float64, error) {
+// Float64s returns the float32 words of m at full precision, to be read or perturbed in place; nil if m is no memory of d.
+func (d *Device) Float64s(m device.Mem) []float64 {
+	s, ok := d.single(m)
+	if !ok {
+		return nil
+	}
+	s.arena.unpack(s.lo, s.hi)
+	return s.values()
+}
+
+// transfer checks the two sides of a copy between host and device, and returns the number of the first word.
+func (d *Device) transfer(m device.Mem, bytes int) (*arena, int, error) {
 	if d.closed {
-		return nil, errClosed
+		return nil, 0, errClosed
 	}
-	if int64(bytes) != m.Len || bytes%4 != 0 {
-		return nil, fmt.Errorf("ref: %w: a copy of %d bytes and %d bytes, wanted equal multiples of 4", device.ErrGeometry, m.Len, bytes)
+	if int64(bytes) != m.Len || bytes%2 != 0 {
+		return nil, 0, fmt.Errorf("ref: %w: a copy of %d bytes and %d bytes, wanted equal even numbers", device.ErrGeometry, m.Len, bytes)
 	}
-	v := d.Float64s(m)
-	if v == nil && m.Len > 0 {
-		return nil, fmt.Errorf("ref: %w: %+v is no memory of this device", device.ErrGeometry, m)
+	a, ok := d.arena(m)
+	if !ok || m.Off%4 != 0 {
+		return nil, 0, fmt.Errorf("ref: %w: %+v is no memory of this device", device.ErrGeometry, m)
 	}
-	return v, nil
+	return a, int(m.Off / 4), nil
 }
 
 // Upload implements device.Device.
 func (d *Device) Upload(dst device.Mem, src []byte) error {
-	v, err := d.transfer(dst, len(src))
-	for i := range v {
-		v[i] = fromWord(binary.NativeEndian.Uint32(src[4*i:]))
+	a, at, err := d.transfer(dst, len(src))
+	if err != nil {
+		return err
 	}
-	return err
+	n := len(src) / 4
+	a.unpack(at, at+n)
+	for i := range n {
+		a.words[at+i] = fromWord(binary.NativeEndian.Uint32(src[4*i:]))
+	}
+	if len(src)%4 != 0 {
+		a.pack(at + n)
+		a.words[at+n] = fromHalf(binary.NativeEndian.Uint16(src[4*n:]))
+	}
+	return nil
 }
 
-// Download implements device.Device. Values are rounded to the nearest float32.
+// Download implements device.Device. Values are rounded to the nearest float32 or bfloat16.
 func (d *Device) Download(dst []byte, src device.Mem) error {
-	v, err := d.transfer(src, len(dst))
-	for i := range v {
-		binary.NativeEndian.PutUint32(dst[4*i:], toWord(v[i]))
+	a, at, err := d.transfer(src, len(dst))
+	if err != nil {
+		return err
 	}
-	return err
+	n := len(dst) / 4
+	for i := range n {
+		binary.NativeEndian.PutUint32(dst[4*i:], a.bits(at+i))
+	}
+	if len(dst)%4 != 0 {
+		binary.NativeEndian.PutUint16(dst[4*n:], uint16(a.bits(at+n)))
+	}
+	return nil
 }
 
 // Sync implements device.Device: there is never anything to wait for.
@@ -100,27 +122,4 @@ func (d *Device) Sync() error {
 func (d *Device) Close() error {
 	d.arenas, d.closed = nil, true
 	return nil
-}
-
-// quiet marks a float64 that carries the bits of a float32 NaN in its low half.
-const quiet = 0x7ff8 << 48
-
-// fromWord widens a word of device memory. Not every word is a number: Hyper holds a step counter, and tests poison
-// memory with bit patterns. A conversion keeps all bits of numbers, denormal ones included, but not those of a NaN,
-// which therefore travel as they are.
-func fromWord(w uint32) float64 {
-	if f := math.Float32frombits(w); f == f {
-		return float64(f)
-	}
-	return math.Float64frombits(quiet | uint64(w))
-}
-
-// toWord is the inverse of fromWord, and rounds what is no float32.
-func toWord(v float64) uint32 {
-	if v != v {
-		if w := uint32(math.Float64bits(v)); math.IsNaN(float64(math.Float32frombits(w))) {
-			return w
-		}
-	}
-	return math.Float32bits(float32(v))
 }
