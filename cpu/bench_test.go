@@ -9,7 +9,7 @@ import (
 
 // BenchmarkCall runs layers of well-known networks on one thread; GFLOP/s and GB/s are for each second of processor time.
 func BenchmarkCall(b *testing.B) {
-	cases := devicetest.Layers()
+	cases := devicetest.Layers(device.FP32)
 	d := New(1)
 	defer d.Close()
 	bench := devicetest.NewBench(b, d, cases)

@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 
 // Results are the same bits for any number of threads.
 func TestThreadsGiveTheSameBits(t *testing.T) {
-	cases := devicetest.Cases()
+	cases := devicetest.Cases(device.FP32)
 	var benches []*devicetest.Bench
 	for _, threads := range []int{1, 2, 3} {
 		d := New(threads)
@@ -48,7 +48,7 @@ func TestThreadsGiveTheSameBits(t *testing.T) {
 }
 
 func TestStepsDoNotAllocate(t *testing.T) {
-	cases := devicetest.Cases()
+	cases := devicetest.Cases(device.FP32)
 	d := New(2)
 	defer d.Close()
 	b := devicetest.NewBench(t, d, cases)

@@ -19,7 +19,7 @@ func supported() []devicetest.Case {
 		has[t.Name()] = true
 	}
 	var list []devicetest.Case
-	for _, c := range devicetest.Cases() {
+	for _, c := range devicetest.Cases(device.FP32) {
 		if family, _, _ := strings.Cut(c.Name, "/"); has[family] {
 			list = append(list, c)
 		}

@@ -25,7 +25,7 @@ func productCases(t *testing.T, list ...string) []devicetest.Case {
 	var cases []devicetest.Case
 	for _, want := range list {
 		n := len(cases)
-		for _, c := range devicetest.Cases() {
+		for _, c := range devicetest.Cases(device.FP32) {
 			if strings.Contains(c.Name, want) {
 				cases = append(cases, c)
 			}

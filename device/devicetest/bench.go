@@ -1,6 +1,7 @@
 package devicetest
 
 import (
+	"math"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/device"
@@ -26,7 +27,7 @@ func NewBench(tb testing.TB, d device.Device, cases []Case) *Bench {
 	var words int
 	var scratch int64
 	for _, c := range cases {
-		o := &Operands{}
+		o := c.operands(device.Mem{})
 		call := c.Call(o)
 		words = max(words, o.words())
 		scratch = max(scratch, b.workspace(call))
@@ -49,7 +50,7 @@ func (b *Bench) alloc(n int64) device.Mem {
 func (b *Bench) Load(tb testing.TB, c Case) (device.Step, device.Call) {
 	tb.Helper()
 	b.tb = tb
-	b.o = &Operands{base: b.arena}
+	b.o = c.operands(b.arena)
 	call := c.Call(b.o)
 	b.image = b.o.image(c.Name)
 	b.Reset()
@@ -116,7 +117,7 @@ func (b *Bench) poisonWork(n int64) {
 	b.tb.Helper()
 	m := b.guardedWork(n)
 	v := make([]float32, m.Floats())
-	Constant(poisonFloat)(nil, v)
+	Constant(math.Float32frombits(poison))(nil, v)
 	if err := b.Device.Upload(m, device.Bytes(v)); err != nil {
 		b.tb.Fatal(err)
 	}

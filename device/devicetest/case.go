@@ -6,6 +6,7 @@
 package devicetest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -19,10 +20,14 @@ type Case struct {
 	Name string // unique; begins with the type of the call and a slash
 	// Call places the operands in o, always in the same order, and returns the call.
 	Call func(o *Operands) device.Call
+	// Precision is that of products and of the type of activations.
+	Precision device.Precision
 	// Terms is the number of terms of the longest sum, which the error may grow with.
 	Terms int
-	// Product marks the calls that a device may compute with the reduced precision of Options.Epsilon.
+	// Product marks the calls whose factors a device may round, as Precision says.
 	Product bool
+	// Shifted places every operand one element behind a multiple of device.Align.
+	Shifted bool
 }
 
 // How an output is compared with the oracle.
@@ -36,74 +41,101 @@ const (
 
 // An operand is a range of the arena that a case uses.
 type operand struct {
-	name       string
-	off, words int
-	fill       Fill // nil if the operand is only written
-	output     bool
-	compare    compare
+	name    string
+	off     int // bytes
+	n       int // elements
+	typ     device.Type
+	fill    Fill // nil if the operand is only written
+	output  bool
+	compare compare
 }
+
+func (p operand) end() int { return p.off + int(p.typ.Size())*p.n }
 
 // Operands places the operands of one case in one arena, with guards between them. The first pass, over a zero
 // base, only measures.
 type Operands struct {
-	base device.Mem
-	list []operand
-	end  int // words
+	placer    // of float32 operands
+	precision device.Precision
+	shifted   bool
+	base      device.Mem
+	list      []operand
+	end       int // bytes
 }
 
-// guard is the number of words between operands. Operands start at multiples of it.
-const guard = device.Align / 4
+// operands begins to place the operands of c.
+func (c Case) operands(base device.Mem) *Operands {
+	o := &Operands{precision: c.Precision, shifted: c.Shifted, base: base}
+	o.placer = placer{o, device.Float32}
+	return o
+}
+
+// typ is the type of activations.
+func (o *Operands) typ() device.Type { return o.precision.Type() }
+
+// act places operands of the type of activations.
+func (o *Operands) act() placer { return placer{o, o.typ()} }
+
+// guard is the number of bytes between operands. Operands start at multiples of it, or one element behind.
+const guard = device.Align
 
 func (o *Operands) place(p operand) device.Mem {
 	p.off = o.end + guard
-	o.end = p.off + (p.words+guard-1)/guard*guard
+	if o.shifted {
+		p.off += int(p.typ.Size())
+	}
+	o.end = int(device.AlignUp(int64(p.end())))
 	o.list = append(o.list, p)
-	m := device.Mem{Arena: o.base.Arena, Off: o.base.Off + 4*int64(p.off), Len: 4 * int64(p.words)}
+	m := device.Mem{Arena: o.base.Arena, Off: o.base.Off + int64(p.off), Len: int64(p.end() - p.off)}
 	if o.base.IsZero() {
 		m.Arena = 1
 	}
 	return m
 }
 
-// in places an operand of n words that the call reads and must not change.
-func (o *Operands) in(name string, n int, f Fill) device.Mem {
-	return o.place(operand{name: name, words: n, fill: f})
+// A placer places operands of one type.
+type placer struct {
+	o   *Operands
+	typ device.Type
+}
+
+// in places an operand of n elements that the call reads and must not change.
+func (p placer) in(name string, n int, f Fill) device.Mem {
+	return p.o.place(operand{name: name, n: n, typ: p.typ, fill: f})
 }
 
 // out places an operand that the call writes altogether.
-func (o *Operands) out(name string, n int) device.Mem {
-	return o.place(operand{name: name, words: n, output: true})
-}
+func (p placer) out(name string, n int) device.Mem { return p.outAs(normalised, name, n) }
 
 // outAs is out with another comparison.
-func (o *Operands) outAs(how compare, name string, n int) device.Mem {
-	return o.place(operand{name: name, words: n, output: true, compare: how})
+func (p placer) outAs(how compare, name string, n int) device.Mem {
+	return p.o.place(operand{name: name, n: n, typ: p.typ, output: true, compare: how})
 }
 
 // inout places an operand that the call reads and writes.
-func (o *Operands) inout(name string, n int, f Fill) device.Mem {
-	return o.place(operand{name: name, words: n, fill: f, output: true})
+func (p placer) inout(name string, n int, f Fill) device.Mem {
+	return p.inoutAs(normalised, name, n, f)
 }
 
 // inoutAs is inout with another comparison.
-func (o *Operands) inoutAs(how compare, name string, n int, f Fill) device.Mem {
-	return o.place(operand{name: name, words: n, fill: f, output: true, compare: how})
+func (p placer) inoutAs(how compare, name string, n int, f Fill) device.Mem {
+	return p.o.place(operand{name: name, n: n, typ: p.typ, fill: f, output: true, compare: how})
 }
 
 // result places an output that is added to if acc is set.
-func (o *Operands) result(name string, n int, acc bool) device.Mem {
+func (p placer) result(name string, n int, acc bool) device.Mem {
 	if acc {
-		return o.inout(name, n, Normal(1))
+		return p.inout(name, n, Normal(1))
 	}
-	return o.out(name, n)
+	return p.out(name, n)
 }
 
 // words returns the size of the arena that the case needs.
-func (o *Operands) words() int { return o.end + guard }
+func (o *Operands) words() int { return (o.end + guard) / 4 }
 
-// poison is a NaN that no arithmetic yields: a word that still holds it was not written, and a result that was computed
-// from it is no number.
-const poison = 0x7fd5aa55
+// poison is a NaN that no arithmetic yields, and so is each half of it as a bfloat16: an element that still holds it was not written, and
+// a result that was computed from it is no number.
+const poison = 0x7fd57fd5
 
 // image returns the arena's contents before the call.
 func (o *Operands) image(caseName string) []float32 {
@@ -115,10 +147,37 @@ func (o *Operands) image(caseName string) []float32 {
 	h.Write([]byte(caseName)) // never fails
 	for i, p := range o.list {
 		if p.fill != nil {
-			p.fill(philox.New(1, philox.Test, int(h.Sum32()), i), words[p.off:p.off+p.words])
+			v := make([]float32, p.n)
+			p.fill(philox.New(1, philox.Test, int(h.Sum32()), i), v)
+			copy(device.Bytes(words)[p.off:], encode(v, p.typ))
 		}
 	}
 	return words
+}
+
+// encode returns the memory of v in a type.
+func encode(v []float32, t device.Type) []byte {
+	if t == device.Float32 {
+		return device.Bytes(v)
+	}
+	b := make([]uint16, len(v))
+	for i, x := range v {
+		b[i] = device.ToBFloat16(x)
+	}
+	return device.Bytes(b)
+}
+
+// decode is the inverse of encode.
+func decode(b []byte, t device.Type) []float32 {
+	v := make([]float32, len(b)/int(t.Size()))
+	for i := range v {
+		if t == device.BFloat16 {
+			v[i] = device.FromBFloat16(binary.NativeEndian.Uint16(b[2*i:]))
+		} else {
+			v[i] = math.Float32frombits(binary.NativeEndian.Uint32(b[4*i:]))
+		}
+	}
+	return v
 }
 
 // checkNames fails if two cases have one name, since their numbers would be the same.
@@ -133,15 +192,26 @@ func checkNames(cases []Case) error {
 	return nil
 }
 
-// Cases returns the table.
-func Cases() []Case {
+// Cases returns the table of a precision: all calls in float32, products alone in TF32, and under BF16 whatever has operands in bfloat16.
+func Cases(p device.Precision) []Case {
 	var list []Case
 	for _, family := range [][]Case{
 		gemmCases(), convCases(), biasGradCases(), maxPoolCases(), avgPoolCases(), adaptiveCases(), actCases(), elementwiseCases(),
 		dropoutCases(), batchNormCases(), lrnCases(), softmaxCases(), crossEntropyCases(), sgdCases(), adamWCases(), rmsPropCases(),
 		reductionCases(),
 	} {
-		list = append(list, family...)
+		for i, c := range family {
+			c.Precision = p
+			if device.Needs(c.Call(c.operands(device.Mem{}))) != p {
+				continue
+			}
+			list = append(list, c)
+			if i%11 == 5 {
+				c.Shifted = true
+				c.Name += ",shifted"
+				list = append(list, c)
+			}
+		}
 	}
 	return list
 }

@@ -93,11 +93,13 @@ func convForward(s convShape, epilogue int) Case {
 	return Case{
 		Name: fmt.Sprintf("ConvForward/%v,epilogue=%d", s, epilogue),
 		Call: func(o *Operands) device.Call {
+			v, a := v, o.act()
+			v.Precision = o.precision
 			return device.ConvForward{Conv: v,
-				X:        o.in("X", v.In(), Normal(1)),
-				Weight:   o.in("Weight", v.FilterLen(), unit(depth)),
-				Y:        o.out("Y", v.Out(v.K)),
-				Epilogue: o.epilogue(epilogue, v.N*v.P*v.Q, v.K),
+				X:        a.in("X", v.In(), Normal(1)),
+				Weight:   a.in("Weight", v.FilterLen(), unit(depth)),
+				Y:        a.out("Y", v.Out(v.K)),
+				Epilogue: o.epilogue(epilogue, v.N*v.P*v.Q, v.K, o.typ()),
 			}
 		},
 		Terms: depth, Product: true,
@@ -110,10 +112,12 @@ func convBackwardData(s convShape, acc bool) Case {
 	return Case{
 		Name: fmt.Sprintf("ConvBackwardData/%v,acc=%v", s, acc),
 		Call: func(o *Operands) device.Call {
+			v, a := v, o.act()
+			v.Precision = o.precision
 			return device.ConvBackwardData{Conv: v, Accumulate: acc,
-				DY:     o.in("DY", v.Out(v.K), Normal(1)),
-				Weight: o.in("Weight", v.FilterLen(), unit(terms)),
-				DX:     o.result("DX", v.In(), acc),
+				DY:     a.in("DY", v.Out(v.K), Normal(1)),
+				Weight: a.in("Weight", v.FilterLen(), unit(terms)),
+				DX:     a.result("DX", v.In(), acc),
 			}
 		},
 		Terms: terms, Product: true,
@@ -126,9 +130,11 @@ func convBackwardFilter(s convShape, acc bool) Case {
 	return Case{
 		Name: fmt.Sprintf("ConvBackwardFilter/%v,acc=%v", s, acc),
 		Call: func(o *Operands) device.Call {
+			v, a := v, o.act()
+			v.Precision = o.precision
 			return device.ConvBackwardFilter{Conv: v, Accumulate: acc,
-				X:       o.in("X", v.In(), Normal(1)),
-				DY:      o.in("DY", v.Out(v.K), unit(terms)),
+				X:       a.in("X", v.In(), Normal(1)),
+				DY:      a.in("DY", v.Out(v.K), unit(terms)),
 				DWeight: o.result("DWeight", v.FilterLen(), acc),
 			}
 		},

@@ -2,66 +2,82 @@ package devicetest
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/cpu/ref"
 	"github.com/cnnctl/cnnctl/device"
 )
 
-// The oracle passes its own suite, rounded to float32: the table is consistent.
+// The oracle passes its own suite, rounded when it is downloaded: the table is consistent.
 func TestOracle(t *testing.T) {
-	Run(t, func(testing.TB) device.Device { return ref.New() }, Options{Cases: oneOfEach()})
+	for p := device.FP32; p <= device.BF16; p++ {
+		t.Run(p.String(), func(t *testing.T) {
+			Run(t, func(testing.TB) device.Device { return ref.New() }, Options{Cases: oneOfEach(p)})
+		})
+	}
 }
 
-// oneOfEach returns the third case of every family: not the trivial first.
-func oneOfEach() []Case {
+// oneOfEach returns the third case of every family, not the trivial first, and a shifted one if there is any.
+func oneOfEach(p device.Precision) []Case {
 	var list []Case
-	for _, f := range families(Cases()) {
+	for _, f := range families(Cases(p)) {
 		list = append(list, f[min(2, len(f)-1)])
+		if i := slices.IndexFunc(f, func(c Case) bool { return c.Shifted }); i >= 0 && i != min(2, len(f)-1) {
+			list = append(list, f[i])
+		}
 	}
 	return list
 }
 
 // A suite that finds nothing proves nothing: every kind of damage to a right result must be reported, for every call.
 func TestDamageIsFound(t *testing.T) {
-	cases := oneOfEach()
+	for p := device.FP32; p <= device.BF16; p++ {
+		t.Run(p.String(), func(t *testing.T) { findDamage(t, oneOfEach(p)) })
+	}
+}
+
+func findDamage(t *testing.T, cases []Case) {
 	b := NewBench(t, ref.New(), cases)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			step, _ := b.Load(t, c)
 			b.Run(step)
-			want := b.Device.(*ref.Device).Float64s(b.used())
+			want := b.exact()
 			right := b.Read()
-			if p := c.problems(b.o, b.image, right, want, Options{}); p != nil {
+			if p := c.problems(b.o, b.image, right, want); p != nil {
 				t.Fatalf("the right result is reported: %v", p)
 			}
-			damage := func(what string, word int, v float32) {
+			damage := func(what string, at int, memory []byte) {
 				after := append([]float32{}, right...)
-				after[word] = v
-				if c.problems(b.o, b.image, after, want, Options{}) == nil {
+				copy(device.Bytes(after)[at:], memory)
+				if c.problems(b.o, b.image, after, want) == nil {
 					t.Errorf("%s is not found", what)
 				}
 			}
 			end := 0
 			for _, p := range b.o.list {
-				damage("a write before "+p.name, p.off-1, 0)
-				end = p.off + p.words
-				last := end - 1
+				size := int(p.typ.Size())
+				damage("a write before "+p.name, p.off-size, make([]byte, size))
+				end = p.end()
+				last := end - size
 				if !p.output {
-					damage("a change of input "+p.name, last, 12345)
+					damage("a change of input "+p.name, last, encode([]float32{12345}, p.typ))
 					continue
 				}
-				damage("an unwritten element of "+p.name, last, poisonFloat)
-				damage("a NaN in "+p.name, p.off, float32(math.NaN()))
-				damage("an error in "+p.name, last, right[last]+0.01*max(0.1, float32(math.Abs(float64(right[last])))))
+				damage("an unwritten element of "+p.name, last, poisoned[:size])
+				damage("a NaN in "+p.name, p.off, encode([]float32{float32(math.NaN())}, p.typ))
+				// An error of one percent, or of two where the result itself is rounded to 8 bits.
+				v := decode(device.Bytes(right)[last:end], p.typ)[0]
+				damage("an error in "+p.name, last, encode([]float32{v + (0.01+3*float32(rounding(p.typ)))*max(0.1, float32(math.Abs(float64(v))))}, p.typ))
 			}
-			damage("a write behind everything", end, 0)
+			damage("a write behind everything", end, make([]byte, 2))
 		})
 	}
 }
 
 func TestNamesAreUnique(t *testing.T) {
-	if err := checkNames(Cases()); err != nil {
+	if err := checkNames(Cases(device.BF16)); err != nil {
 		t.Error(err)
 	}
 	if checkNames([]Case{{Name: "a"}, {Name: "b"}, {Name: "a"}}) == nil {
@@ -87,10 +103,10 @@ func TestDistance(t *testing.T) {
 		{float32(nan), nan, 0, true},
 		{float32(nan), 1, 1, false},
 		{1, nan, 1, false},
-		{poisonFloat, nan, 1, false},
+		{math.Float32frombits(poison), nan, 1, false},
 		{0.1, 0.1, 0, true}, // equal once it is rounded
 	} {
-		if d := distance(c.got, c.want, c.scale); (d <= 1) != c.ok {
+		if d := distance(c.got, c.want, c.scale, device.Float32); (d <= 1) != c.ok {
 			t.Errorf("distance(%v, %v, %v) = %v, within the tolerance: want %v", c.got, c.want, c.scale, d, c.ok)
 		}
 	}

@@ -21,39 +21,44 @@ func actCases() []Case {
 			forward = append(forward, Case{
 				Name: fmt.Sprintf("ActForward/%v,%d", act, n),
 				Call: func(o *Operands) device.Call {
-					return device.ActForward{N: n, Act: act, X: o.in("X", n, Normal(3)), Y: o.out("Y", n)}
+					a := o.act()
+					return device.ActForward{N: n, Type: a.typ, Act: act, X: a.in("X", n, Normal(3)), Y: a.out("Y", n)}
 				},
 			})
 			backward = append(backward, Case{
 				Name: fmt.Sprintf("ActBackward/%v,%d", act, n),
 				Call: func(o *Operands) device.Call {
-					return device.ActBackward{N: n, Act: act, Y: o.in("Y", n, activations(act)), DY: o.in("DY", n, Normal(1)), DX: o.out("DX", n)}
+					a := o.act()
+					return device.ActBackward{N: n, Type: a.typ, Act: act, Y: a.in("Y", n, activations(act)), DY: a.in("DY", n, Normal(1)), DX: a.out("DX", n)}
 				},
 			})
 		}
 		forward = append(forward, Case{
 			Name: fmt.Sprintf("ActForward/%v,odd values", act),
 			Call: func(o *Operands) device.Call {
-				return device.ActForward{N: 26, Act: act, X: o.in("X", 26, odd), Y: o.out("Y", 26)}
+				a := o.act()
+				return device.ActForward{N: 26, Type: a.typ, Act: act, X: a.in("X", 26, odd), Y: a.out("Y", 26)}
 			},
 		}, Case{
 			Name: fmt.Sprintf("ActForward/%v,in place", act),
 			Call: func(o *Operands) device.Call {
-				x := o.inout("X", 65, Normal(3))
-				return device.ActForward{N: 65, Act: act, X: x, Y: x}
+				x := o.act().inout("X", 65, Normal(3))
+				return device.ActForward{N: 65, Type: o.typ(), Act: act, X: x, Y: x}
 			},
 		})
 		backward = append(backward, Case{
 			Name: fmt.Sprintf("ActBackward/%v,in place", act),
 			Call: func(o *Operands) device.Call {
-				d := o.inout("DY", 65, Normal(1))
-				return device.ActBackward{N: 65, Act: act, Y: o.in("Y", 65, activations(act)), DY: d, DX: d}
+				a := o.act()
+				d := a.inout("DY", 65, Normal(1))
+				return device.ActBackward{N: 65, Type: a.typ, Act: act, Y: a.in("Y", 65, activations(act)), DY: d, DX: d}
 			},
 		}, Case{
 			Name: fmt.Sprintf("ActBackward/%v,acc", act),
 			Call: func(o *Operands) device.Call {
-				return device.ActBackward{N: 515, Act: act, Accumulate: true, Y: o.in("Y", 515, activations(act)), DY: o.in("DY", 515, Normal(1)),
-					DX: o.inout("DX", 515, Normal(1))}
+				a := o.act()
+				return device.ActBackward{N: 515, Type: a.typ, Act: act, Accumulate: true, Y: a.in("Y", 515, activations(act)), DY: a.in("DY", 515, Normal(1)),
+					DX: a.inout("DX", 515, Normal(1))}
 			},
 		})
 	}
@@ -67,30 +72,58 @@ func elementwiseCases() []Case {
 		add = append(add, Case{
 			Name: fmt.Sprintf("Add/%d,%v", n, act),
 			Call: func(o *Operands) device.Call {
-				return device.Add{N: n, Act: act, A: o.in("A", n, Normal(1)), B: o.in("B", n, Normal(1)), Y: o.out("Y", n)}
+				a := o.act()
+				return device.Add{N: n, Type: a.typ, Act: act, A: a.in("A", n, Normal(1)), B: a.in("B", n, Normal(1)), Y: a.out("Y", n)}
 			},
 		})
 		fill = append(fill, Case{
 			Name: fmt.Sprintf("Fill/%d", n),
 			Call: func(o *Operands) device.Call {
-				return device.Fill{N: n, Value: float32(i) - 0.5, Y: o.outAs(exact, "Y", n)}
+				return device.Fill{N: n, Type: o.typ(), Value: float32(i) - 0.5, Y: o.act().outAs(exact, "Y", n)}
 			},
 		})
 	}
 	add = append(add, Case{
 		Name: "Add/into A",
 		Call: func(o *Operands) device.Call {
-			y := o.inout("A", 65, Normal(1))
-			return device.Add{N: 65, Act: device.ReLU, A: y, B: o.in("B", 65, Normal(1)), Y: y}
+			a := o.act()
+			y := a.inout("A", 65, Normal(1))
+			return device.Add{N: 65, Type: a.typ, Act: device.ReLU, A: y, B: a.in("B", 65, Normal(1)), Y: y}
 		},
 	}, Case{
 		Name: "Add/into B",
 		Call: func(o *Operands) device.Call {
-			y := o.inout("B", 65, Normal(1))
-			return device.Add{N: 65, A: o.in("A", 65, Normal(1)), B: y, Y: y}
+			a := o.act()
+			y := a.inout("B", 65, Normal(1))
+			return device.Add{N: 65, Type: a.typ, A: a.in("A", 65, Normal(1)), B: y, Y: y}
 		},
 	})
-	return append(append(add, copyCases()...), fill...)
+	return append(append(append(add, copyCases()...), fill...), castCases()...)
+}
+
+// castCases need bfloat16 in either direction, so that they are part of BF16 alone.
+func castCases() []Case {
+	var list []Case
+	for _, n := range lengths {
+		list = append(list, Case{
+			Name: fmt.Sprintf("Cast/%d to bfloat16", n),
+			Call: func(o *Operands) device.Call {
+				return device.Cast{N: n, To: device.BFloat16, X: o.in("X", n, Normal(1)), Y: placer{o, device.BFloat16}.outAs(exact, "Y", n)}
+			},
+		}, Case{
+			Name: fmt.Sprintf("Cast/%d to float32", n),
+			Call: func(o *Operands) device.Call {
+				return device.Cast{N: n, From: device.BFloat16, X: placer{o, device.BFloat16}.in("X", n, Normal(1)), Y: o.outAs(exact, "Y", n)}
+			},
+		})
+	}
+	return append(list, Case{
+		Name: "Cast/ties and odd values to bfloat16",
+		Call: func(o *Operands) device.Call {
+			ties := Constant(1+1.0/256, 1+3.0/256, -1-1.0/256, 1+1.0/256+1.0/(1<<23), 1+3.0/256-1.0/(1<<23), 3.4e38, -3.4e38, 1e-40, float32(math.Inf(1)), float32(math.NaN()))
+			return device.Cast{N: 100, To: device.BFloat16, X: o.in("X", 100, ties), Y: placer{o, device.BFloat16}.outAs(exact, "Y", 100)}
+		},
+	})
 }
 
 func copyCases() []Case {
@@ -104,9 +137,11 @@ func copyCases() []Case {
 				Name: fmt.Sprintf("Copy/%dx%d,%d to %d,acc=%v", rows, cols, from, to, acc),
 				Call: func(o *Operands) device.Call {
 					// The whole destination is compared: the columns beside the block must stay as they are.
-					dst := o.inoutAs(exact, "Dst", rows*to, Integers(-99, 100))
-					return device.Copy{Rows: rows, Cols: cols, SrcStride: from, DstStride: to, Accumulate: acc,
-						Src: o.in("Src", rows*from, Integers(-99, 100)), Dst: dst.Slice(4*int64(at), dst.Len-4*int64(at))}
+					a := o.act()
+					dst := a.inoutAs(exact, "Dst", rows*to, Integers(-99, 100))
+					skip := a.typ.Size() * int64(at)
+					return device.Copy{Rows: rows, Cols: cols, Type: a.typ, SrcStride: from, DstStride: to, Accumulate: acc,
+						Src: a.in("Src", rows*from, Integers(-99, 100)), Dst: dst.Slice(skip, dst.Len-skip)}
 				},
 			})
 		}
@@ -121,14 +156,15 @@ func dropoutCases() []Case {
 			list = append(list, Case{
 				Name: fmt.Sprintf("Dropout/%d,p=%v", n, p),
 				Call: func(o *Operands) device.Call {
-					d := device.Dropout{N: n, P: p, Seed: uint64(i+1) << 30, Layer: uint32(j), Accumulate: (i+j)%3 == 0,
+					a := o.act()
+					d := device.Dropout{N: n, Type: a.typ, P: p, Seed: uint64(i+1) << 30, Layer: uint32(j), Accumulate: (i+j)%3 == 0,
 						Hyper: o.in("Hyper", device.HyperWords, hyper(device.Hyper{Step: 0x7f800001 + uint32(i)<<27}))}
 					if (i+j)%3 == 1 {
-						d.X = o.inout("X", n, Normal(1))
+						d.X = a.inout("X", n, Normal(1))
 						d.Y = d.X
 						return d
 					}
-					d.X, d.Y = o.in("X", n, Normal(1)), o.result("Y", n, d.Accumulate)
+					d.X, d.Y = a.in("X", n, Normal(1)), a.result("Y", n, d.Accumulate)
 					return d
 				},
 			})

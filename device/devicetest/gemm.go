@@ -21,15 +21,15 @@ var epilogues = []struct {
 	{bias: true, residual: true, act: device.Sigmoid},
 }
 
-// epilogue places the operands of epilogue i.
-func (o *Operands) epilogue(i, rows, cols int) device.Epilogue {
+// epilogue places the operands of epilogue i, for an output of a type.
+func (o *Operands) epilogue(i, rows, cols int, t device.Type) device.Epilogue {
 	e := epilogues[i]
 	d := device.Epilogue{Act: e.act}
 	if e.bias {
 		d.Bias = o.in("Bias", cols, Normal(1))
 	}
 	if e.residual {
-		d.Residual = o.in("Residual", rows*cols, Normal(1))
+		d.Residual = placer{o, t}.in("Residual", rows*cols, Normal(1))
 	}
 	return d
 }
@@ -38,15 +38,20 @@ func (o *Operands) epilogue(i, rows, cols int) device.Epilogue {
 // activations see their interesting range.
 func unit(n int) Fill { return Normal(1 / math.Sqrt(float64(n))) }
 
-func gemmCase(name string, g device.Gemm, epilogue int) Case {
+// gemmCase has a result in float32 if wide is set, else one of the type of activations.
+func gemmCase(g device.Gemm, epilogue int, wide bool) Case {
 	return Case{
-		Name: fmt.Sprintf("Gemm/%s%dx%dx%d,ta=%v,tb=%v,acc=%v,epilogue=%d", name, g.M, g.N, g.K, g.TransA, g.TransB, g.Accumulate, epilogue),
+		Name: fmt.Sprintf("Gemm/%dx%dx%d,ta=%v,tb=%v,acc=%v,epilogue=%d", g.M, g.N, g.K, g.TransA, g.TransB, g.Accumulate, epilogue),
 		Call: func(o *Operands) device.Call {
-			g := g
-			g.A = o.in("A", g.M*g.K, Normal(1))
-			g.B = o.in("B", g.K*g.N, unit(g.K))
-			g.C = o.result("C", g.M*g.N, g.Accumulate)
-			g.Epilogue = o.epilogue(epilogue, g.M, g.N)
+			g, a := g, o.act()
+			g.Precision, g.CType = o.precision, o.typ()
+			if wide {
+				g.CType = device.Float32
+			}
+			g.A = a.in("A", g.M*g.K, Normal(1))
+			g.B = a.in("B", g.K*g.N, unit(g.K))
+			g.C = placer{o, g.CType}.result("C", g.M*g.N, g.Accumulate)
+			g.Epilogue = o.epilogue(epilogue, g.M, g.N, g.CType)
 			return g
 		},
 		Terms:   g.K,
@@ -56,21 +61,21 @@ func gemmCase(name string, g device.Gemm, epilogue int) Case {
 
 func gemmCases() []Case {
 	var list []Case
-	for _, s := range [][3]int{
+	for i, s := range [][3]int{
 		{1, 1, 1}, {1, 7, 3}, {3, 1, 8}, {7, 3, 1}, {8, 8, 8}, {15, 16, 17}, {16, 17, 15}, {17, 15, 16}, {31, 33, 32}, {33, 32, 31},
 		{63, 64, 65}, {64, 65, 63}, {65, 63, 64}, {64, 10, 84}, {64, 120, 400}, {2, 193, 5}, {193, 2, 70}, {100, 20, 60}, {60, 100, 20},
 		{5, 3, 3000}, {33, 40, 2100}, {1, 300, 64}, {300, 1, 64}, {65, 200, 257},
 	} {
 		for t := range 8 {
 			g := device.Gemm{M: s[0], N: s[1], K: s[2], TransA: t&1 != 0, TransB: t&2 != 0, Accumulate: t&4 != 0}
-			list = append(list, gemmCase("", g, 0))
+			list = append(list, gemmCase(g, 0, (i+t)%2 == 0))
 		}
 	}
 	for e := 1; e < len(epilogues); e++ {
 		list = append(list,
-			gemmCase("", device.Gemm{M: 17, N: 33, K: 15, TransB: true}, e),
-			gemmCase("", device.Gemm{M: 65, N: 7, K: 64, TransA: true}, e),
-			gemmCase("", device.Gemm{M: 9, N: 31, K: 2500}, e))
+			gemmCase(device.Gemm{M: 17, N: 33, K: 15, TransB: true}, e, false),
+			gemmCase(device.Gemm{M: 65, N: 7, K: 64, TransA: true}, e, true),
+			gemmCase(device.Gemm{M: 9, N: 31, K: 2500}, e, e%2 == 0))
 	}
 	return list
 }
@@ -84,7 +89,7 @@ func biasGradCases() []Case {
 				Name: fmt.Sprintf("BiasGrad/%dx%d,acc=%v", rows, cols, acc),
 				Call: func(o *Operands) device.Call {
 					return device.BiasGrad{Rows: rows, Cols: cols, Accumulate: acc,
-						DY: o.in("DY", rows*cols, Normal(1)), DB: o.result("DB", cols, acc)}
+						Type: o.typ(), DY: o.act().in("DY", rows*cols, Normal(1)), DB: o.result("DB", cols, acc)}
 				},
 				Terms: rows,
 			})

@@ -17,11 +17,12 @@ func softmaxCases() []Case {
 		forward = append(forward, Case{
 			Name: "Softmax/" + name,
 			Call: func(o *Operands) device.Call {
-				c := device.Softmax{Rows: rows, Classes: classes}
+				a := o.act()
+				c := device.Softmax{Rows: rows, Classes: classes, Type: a.typ}
 				if i%2 == 0 {
-					c.X, c.Y = o.in("X", n, Normal(5)), o.out("Y", n)
+					c.X, c.Y = a.in("X", n, Normal(5)), a.out("Y", n)
 				} else {
-					c.X = o.inout("X", n, Normal(50)) // exp overflows without the subtraction of the largest
+					c.X = a.inout("X", n, Normal(50)) // exp overflows without the subtraction of the largest
 					c.Y = c.X
 				}
 				return c
@@ -32,8 +33,9 @@ func softmaxCases() []Case {
 			backward = append(backward, Case{
 				Name: fmt.Sprintf("SoftmaxBackward/%s,acc=%v", name, acc),
 				Call: func(o *Operands) device.Call {
-					return device.SoftmaxBackward{Rows: rows, Classes: classes, Accumulate: acc,
-						Y: o.in("Y", n, Uniform(0, 1)), DY: o.in("DY", n, Normal(1)), DX: o.result("DX", n, acc)}
+					a := o.act()
+					return device.SoftmaxBackward{Rows: rows, Classes: classes, Type: a.typ, Accumulate: acc,
+						Y: a.in("Y", n, Uniform(0, 1)), DY: a.in("DY", n, Normal(1)), DX: a.result("DX", n, acc)}
 				},
 				Terms: classes,
 			})
@@ -86,15 +88,16 @@ func crossEntropyCases() []Case {
 			list = append(list, Case{
 				Name: fmt.Sprintf("SoftmaxCrossEntropy/%dx%d,%s", rows, classes, v.name),
 				Call: func(o *Operands) device.Call {
-					c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Smoothing: v.smoothing,
+					a := o.act()
+					c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Type: a.typ, Smoothing: v.smoothing,
 						Targets: o.in("Targets", n, targets(classes, v.mixed, v.padded)), Stats: o.outAs(statistics, "Stats", device.StatsWords)}
 					switch v.gradient {
 					case 0:
-						c.Logits = o.in("Logits", n, v.logits)
+						c.Logits = a.in("Logits", n, v.logits)
 					case 1:
-						c.Logits, c.DLogits = o.in("Logits", n, v.logits), o.out("DLogits", n)
+						c.Logits, c.DLogits = a.in("Logits", n, v.logits), a.out("DLogits", n)
 					case 2:
-						c.Logits = o.inout("Logits", n, v.logits)
+						c.Logits = a.inout("Logits", n, v.logits)
 						c.DLogits = c.Logits
 					}
 					return c

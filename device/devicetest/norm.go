@@ -34,8 +34,9 @@ func batchNormCases() []Case {
 			forward = append(forward, Case{
 				Name: "BatchNormForward/" + name + "," + in.name,
 				Call: func(o *Operands) device.Call {
-					return device.BatchNormForward{Rows: rows, C: c, Eps: 1e-5, Momentum: 0.1,
-						X: o.in("X", n, in.fill), Y: o.out("Y", n), Gamma: o.in("Gamma", c, Uniform(0.5, 1.5)), Beta: o.in("Beta", c, Normal(1)),
+					a := o.act()
+					return device.BatchNormForward{Rows: rows, C: c, Eps: 1e-5, Momentum: 0.1, Type: a.typ,
+						X: a.in("X", n, in.fill), Y: a.out("Y", n), Gamma: o.in("Gamma", c, Uniform(0.5, 1.5)), Beta: o.in("Beta", c, Normal(1)),
 						RunMean: o.inout("RunMean", c, Normal(1)), RunVar: o.inout("RunVar", c, Uniform(0.5, 2)),
 						Mean: o.out("Mean", c), InvStd: o.out("InvStd", c)}
 				},
@@ -45,12 +46,13 @@ func batchNormCases() []Case {
 		inference = append(inference, Case{
 			Name: "BatchNormInference/" + name,
 			Call: func(o *Operands) device.Call {
-				f := device.BatchNormInference{Rows: rows, C: c, Eps: 1e-5, Gamma: o.in("Gamma", c, Normal(1)), Beta: o.in("Beta", c, Normal(1)),
+				a := o.act()
+				f := device.BatchNormInference{Rows: rows, C: c, Eps: 1e-5, Type: a.typ, Gamma: o.in("Gamma", c, Normal(1)), Beta: o.in("Beta", c, Normal(1)),
 					RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2))}
 				if i%2 == 0 {
-					f.X, f.Y = o.in("X", n, Normal(1)), o.out("Y", n)
+					f.X, f.Y = a.in("X", n, Normal(1)), a.out("Y", n)
 				} else {
-					f.X = o.inout("X", n, Normal(1))
+					f.X = a.inout("X", n, Normal(1))
 					f.Y = f.X
 				}
 				return f
@@ -59,13 +61,14 @@ func batchNormCases() []Case {
 		for variant := range 4 { // accumulate nothing, DX, the parameters; DX in place; DX absent
 			suffix := name + "," + [...]string{"plain", "acc", "in place", "without DX"}[variant]
 			dx := func(o *Operands) (dy, dx device.Mem) {
+				a := o.act()
 				if variant == 2 {
-					d := o.inout("DY", n, Normal(1))
+					d := a.inout("DY", n, Normal(1))
 					return d, d
 				}
-				dy = o.in("DY", n, Normal(1))
+				dy = a.in("DY", n, Normal(1))
 				if variant != 3 {
-					dx = o.result("DX", n, variant == 1)
+					dx = a.result("DX", n, variant == 1)
 				}
 				return dy, dx
 			}
@@ -73,8 +76,8 @@ func batchNormCases() []Case {
 			backward = append(backward, Case{
 				Name: "BatchNormBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
-					g := device.BatchNormBackward{Rows: rows, C: c, Accumulate: variant == 1, AccumulateParams: params,
-						X: o.in("X", n, Normal(1)), Gamma: o.in("Gamma", c, Normal(1)), Mean: o.in("Mean", c, Normal(0.1)),
+					g := device.BatchNormBackward{Rows: rows, C: c, Type: o.typ(), Accumulate: variant == 1, AccumulateParams: params,
+						X: o.act().in("X", n, Normal(1)), Gamma: o.in("Gamma", c, Normal(1)), Mean: o.in("Mean", c, Normal(0.1)),
 						InvStd: o.in("InvStd", c, Uniform(0.5, 2)), DGamma: o.result("DGamma", c, params), DBeta: o.result("DBeta", c, params)}
 					g.DY, g.DX = dx(o)
 					return g
@@ -84,11 +87,11 @@ func batchNormCases() []Case {
 			frozen = append(frozen, Case{
 				Name: "BatchNormFrozenBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
-					g := device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: 1e-5, Accumulate: variant == 1, AccumulateParams: params,
+					g := device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: 1e-5, Type: o.typ(), Accumulate: variant == 1, AccumulateParams: params,
 						Gamma: o.in("Gamma", c, Normal(1)), RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2))}
 					g.DY, g.DX = dx(o)
 					if variant != 2 { // without the gradients of the parameters X is not needed either
-						g.X = o.in("X", n, Normal(1))
+						g.X = o.act().in("X", n, Normal(1))
 						g.DGamma, g.DBeta = o.result("DGamma", c, params), o.result("DBeta", c, params)
 					}
 					return g
@@ -109,7 +112,8 @@ func lrnCases() []Case {
 		forward = append(forward, Case{
 			Name: "LRNForward/" + name,
 			Call: func(o *Operands) device.Call {
-				f := device.LRNForward{Rows: rows, C: c, Size: size, K: 2, Alpha: 0.1, Beta: beta, X: o.in("X", n, Normal(3)), Y: o.out("Y", n)}
+				a := o.act()
+				f := device.LRNForward{Rows: rows, C: c, Size: size, K: 2, Alpha: 0.1, Beta: beta, Type: a.typ, X: a.in("X", n, Normal(3)), Y: a.out("Y", n)}
 				if i != 3 {
 					f.Scale = o.out("Scale", n)
 				}
@@ -121,9 +125,10 @@ func lrnCases() []Case {
 			backward = append(backward, Case{
 				Name: fmt.Sprintf("LRNBackward/%s,acc=%v", name, acc),
 				Call: func(o *Operands) device.Call {
-					return device.LRNBackward{Rows: rows, C: c, Size: size, Alpha: 0.1, Beta: beta, Accumulate: acc,
-						X: o.in("X", n, Normal(1)), Y: o.in("Y", n, Normal(1)), Scale: o.in("Scale", n, Uniform(1, 3)), DY: o.in("DY", n, Normal(1)),
-						DX: o.result("DX", n, acc)}
+					a := o.act()
+					return device.LRNBackward{Rows: rows, C: c, Size: size, Alpha: 0.1, Beta: beta, Type: a.typ, Accumulate: acc,
+						X: a.in("X", n, Normal(1)), Y: a.in("Y", n, Normal(1)), Scale: o.in("Scale", n, Uniform(1, 3)), DY: a.in("DY", n, Normal(1)),
+						DX: a.result("DX", n, acc)}
 				},
 				Terms: size,
 			})

@@ -38,7 +38,8 @@ func maxPoolForward(s shape, name string, f Fill, arg bool) Case {
 	return Case{
 		Name: fmt.Sprintf("MaxPoolForward/%v,%s", s, name),
 		Call: func(o *Operands) device.Call {
-			c := device.MaxPoolForward{Window: w, X: o.in("X", w.In(), f), Y: o.outAs(exact, "Y", w.Out(w.C))}
+			a := o.act()
+			c := device.MaxPoolForward{Window: w, Type: a.typ, X: a.in("X", w.In(), f), Y: a.outAs(exact, "Y", w.Out(w.C))}
 			if arg {
 				c.Arg = o.outAs(exact, "Arg", w.Out(w.C))
 			}
@@ -52,8 +53,9 @@ func maxPoolBackward(s shape, acc bool) Case {
 	return Case{
 		Name: fmt.Sprintf("MaxPoolBackward/%v,acc=%v", s, acc),
 		Call: func(o *Operands) device.Call {
-			return device.MaxPoolBackward{Window: w, Accumulate: acc,
-				DY: o.in("DY", w.Out(w.C), Normal(1)), Arg: o.in("Arg", w.Out(w.C), positions(w)), DX: o.result("DX", w.In(), acc)}
+			a := o.act()
+			return device.MaxPoolBackward{Window: w, Type: a.typ, Accumulate: acc,
+				DY: a.in("DY", w.Out(w.C), Normal(1)), Arg: o.in("Arg", w.Out(w.C), positions(w)), DX: a.result("DX", w.In(), acc)}
 		},
 		Terms: w.R * w.S,
 	}
@@ -64,8 +66,9 @@ func avgPoolForward(s shape, exclude bool) Case {
 	return Case{
 		Name: fmt.Sprintf("AvgPoolForward/%v,exclude=%v", s, exclude),
 		Call: func(o *Operands) device.Call {
-			return device.AvgPoolForward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude,
-				X: o.in("X", w.In(), Normal(1)), Y: o.out("Y", w.Out(w.C))}
+			a := o.act()
+			return device.AvgPoolForward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude, Type: a.typ,
+				X: a.in("X", w.In(), Normal(1)), Y: a.out("Y", w.Out(w.C))}
 		},
 		Terms: w.R * w.S,
 	}
@@ -76,8 +79,9 @@ func avgPoolBackward(s shape, exclude, acc bool) Case {
 	return Case{
 		Name: fmt.Sprintf("AvgPoolBackward/%v,exclude=%v,acc=%v", s, exclude, acc),
 		Call: func(o *Operands) device.Call {
-			return device.AvgPoolBackward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude, Accumulate: acc,
-				DY: o.in("DY", w.Out(w.C), Normal(1)), DX: o.result("DX", w.In(), acc)}
+			a := o.act()
+			return device.AvgPoolBackward{Window: w, PadBottom: s.bottom, PadRight: s.right, ExcludePad: exclude, Type: a.typ, Accumulate: acc,
+				DY: a.in("DY", w.Out(w.C), Normal(1)), DX: a.result("DX", w.In(), acc)}
 		},
 		Terms: w.R * w.S,
 	}
@@ -148,8 +152,9 @@ func adaptiveCases() []Case {
 		forward = append(forward, Case{
 			Name: "AdaptiveAvgPoolForward/" + name,
 			Call: func(o *Operands) device.Call {
-				return device.AdaptiveAvgPoolForward{N: n, H: h, W: w, C: c, P: p, Q: q,
-					X: o.in("X", n*h*w*c, Normal(1)), Y: o.out("Y", n*p*q*c)}
+				a := o.act()
+				return device.AdaptiveAvgPoolForward{N: n, H: h, W: w, C: c, P: p, Q: q, Type: a.typ,
+					X: a.in("X", n*h*w*c, Normal(1)), Y: a.out("Y", n*p*q*c)}
 			},
 			Terms: h * w,
 		})
@@ -157,8 +162,9 @@ func adaptiveCases() []Case {
 			backward = append(backward, Case{
 				Name: fmt.Sprintf("AdaptiveAvgPoolBackward/%s,acc=%v", name, acc),
 				Call: func(o *Operands) device.Call {
-					return device.AdaptiveAvgPoolBackward{N: n, H: h, W: w, C: c, P: p, Q: q, Accumulate: acc,
-						DY: o.in("DY", n*p*q*c, Normal(1)), DX: o.result("DX", n*h*w*c, acc)}
+					a := o.act()
+					return device.AdaptiveAvgPoolBackward{N: n, H: h, W: w, C: c, P: p, Q: q, Type: a.typ, Accumulate: acc,
+						DY: a.in("DY", n*p*q*c, Normal(1)), DX: a.result("DX", n*h*w*c, acc)}
 				},
 				Terms: p * q,
 			})

@@ -13,14 +13,9 @@ import (
 
 // Options adapts the suite to a device.
 type Options struct {
-	// Epsilon is the relative rounding error of the factors of products, where a device computes these with less than
-	// float32: 2^-11 for tf32, 2^-8 for bf16. 0 means float32.
-	Epsilon float64
-	// Cases replaces the table, for devices on which all of it takes too long.
+	// Cases replaces the table in float32: another precision, or a part of it where all of it takes too long.
 	Cases []Case
 }
-
-var poisonFloat = math.Float32frombits(poison)
 
 // Run runs the suite. newDevice is called once; the suite closes the device.
 //
@@ -30,7 +25,7 @@ var poisonFloat = math.Float32frombits(poison)
 func Run(t *testing.T, newDevice func(testing.TB) device.Device, opt Options) {
 	cases := opt.Cases
 	if cases == nil {
-		cases = Cases()
+		cases = Cases(device.FP32)
 	}
 	d := newDevice(t)
 	t.Cleanup(func() {
@@ -42,7 +37,7 @@ func Run(t *testing.T, newDevice func(testing.TB) device.Device, opt Options) {
 	for _, family := range families(cases) {
 		t.Run(family[0].family(), func(t *testing.T) {
 			for _, c := range family {
-				t.Run(c.Name[len(c.family())+1:], func(t *testing.T) { c.run(t, dev, oracle, opt) })
+				t.Run(c.Name[len(c.family())+1:], func(t *testing.T) { c.run(t, dev, oracle) })
 			}
 		})
 	}
@@ -67,16 +62,16 @@ func families(cases []Case) [][]Case {
 	return list
 }
 
-func (c Case) run(t *testing.T, dev, oracle *Bench, opt Options) {
+func (c Case) run(t *testing.T, dev, oracle *Bench) {
 	step, _ := oracle.Load(t, c)
 	oracle.Run(step)
-	want := oracle.Device.(*ref.Device).Float64s(oracle.used())
+	want := oracle.exact()
 
 	step, call := dev.Load(t, c)
 	dev.Run(step)
 	got := dev.Read()
 	dev.checkWork(call)
-	for _, p := range c.problems(dev.o, dev.image, got, want, opt) {
+	for _, p := range c.problems(dev.o, dev.image, got, want) {
 		t.Error(p)
 	}
 
@@ -89,29 +84,39 @@ func (c Case) run(t *testing.T, dev, oracle *Bench, opt Options) {
 	}
 }
 
-// problems compares an arena after the call with the one before it and with the oracle's, and says what is wrong.
-func (c Case) problems(o *Operands, before, after []float32, want []float64, opt Options) []string {
+// exact returns the operands of an oracle after the call, at full precision.
+func (b *Bench) exact() [][]float64 {
+	var list [][]float64
+	for _, p := range b.o.list {
+		list = append(list, b.Device.(*ref.Device).Values(b.arena.Slice(int64(p.off), int64(p.end()-p.off)), p.typ))
+	}
+	return list
+}
+
+// problems compares an arena after the call with the one before it and with the oracle's operands, and says what is wrong.
+func (c Case) problems(o *Operands, before, after []float32, want [][]float64) []string {
+	was, is := device.Bytes(before), device.Bytes(after)
 	var list []string
 	same := func(lo, hi int, what, name string) {
 		for i := lo; i < hi; i++ {
-			if math.Float32bits(after[i]) != math.Float32bits(before[i]) {
-				list = append(list, fmt.Sprintf("%s %s: word %d changed from %v to %v", what, name, i-lo, before[i], after[i]))
+			if is[i] != was[i] {
+				list = append(list, fmt.Sprintf("%s %s: byte %d changed from %#02x to %#02x", what, name, i-lo, was[i], is[i]))
 				return
 			}
 		}
 	}
 	end := 0
-	for _, p := range o.list {
+	for i, p := range o.list {
 		same(end, p.off, "the guard before", p.name)
-		end = p.off + p.words
+		end = p.end()
 		if !p.output {
 			same(p.off, end, "input", p.name)
 			continue
 		}
-		if d := worst(p.compare, after[p.off:end], want[p.off:end], c.tolerance(opt)); !(d.error <= 1) {
+		if d := worst(p, decode(is[p.off:end], p.typ), want[i], c.tolerance()); !(d.error <= 1) {
 			list = append(list, fmt.Sprintf("%s: %v", p.name, d))
 		}
 	}
-	same(end, len(after), "the guard behind", "all operands")
+	same(end, len(is), "the guard behind", "all operands")
 	return list
 }
