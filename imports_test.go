@@ -45,7 +45,7 @@ var layers = []layer{
 	{"bench", []string{"philox", "data/augment", "data/loader", "data/synth", "device", "graph", "zoo", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
-	{"report", []string{"checkpoint", "data", "data/augment", "report/tensorboard", "train"}, "report draws what a run has left"},
+	{"report", []string{"checkpoint", "data", "data/augment", "data/loader", "report/tensorboard", "train"}, "report draws what a run has left"},
 	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "zoo", "train", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/jpeg"
+	"image/png"
 	"io"
 	"math"
 	"slices"
@@ -44,7 +45,10 @@ const (
 // Mosaic draws tiles as a contact sheet with cols columns, or about as many as rows if cols is 0, and writes it as a JPEG.
 // Bad tiles come first; otherwise the order is kept. Small pictures are enlarged by whole factors without smoothing, so
 // that their pixels can be seen; those above 320 pixels are reduced.
-func Mosaic(w io.Writer, tiles []Tile, cols int) error {
+func Mosaic(w io.Writer, tiles []Tile, cols int) error { return mosaic(w, "jpeg", tiles, cols) }
+
+// mosaic is Mosaic in a format, "jpeg" or "png".
+func mosaic(w io.Writer, format string, tiles []Tile, cols int) error {
 	if err := checkTiles(tiles); err != nil {
 		return err
 	}
@@ -59,6 +63,9 @@ func Mosaic(w io.Writer, tiles []Tile, cols int) error {
 	}
 	for i := range tiles {
 		s.draw(i, &tiles[i])
+	}
+	if format == "png" {
+		return png.Encode(w, s.img)
 	}
 	return jpeg.Encode(w, s.img, &jpeg.Options{Quality: 92})
 }

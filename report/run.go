@@ -12,6 +12,7 @@ import (
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/report/tensorboard"
 	"github.com/cnnctl/cnnctl/train"
 )
@@ -101,16 +102,25 @@ func (r *Run) trainBatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	classes := r.run.Spec.Classes
-	tiles := make([]Tile, min(b.N, sheetTiles))
-	for i := range tiles {
-		var m data.Image
-		if err := pipe.Invert(&m, b.X[i*pipe.Len():(i+1)*pipe.Len()]); err != nil {
-			return err
-		}
-		tiles[i] = Tile{W: m.W, H: m.H, C: m.C, Pix: m.Pix, Caption: mixture(b.T[i*len(classes):(i+1)*len(classes)], classes)}
+	tiles, err := batchTiles(b, pipe, r.run.Spec.Classes, sheetTiles)
+	if err != nil {
+		return err
 	}
 	return r.write("train_batch0.jpg", func(w io.Writer) error { return Mosaic(w, tiles, 0) })
+}
+
+// batchTiles returns the first pictures of a batch, at most n.
+func batchTiles(b *loader.Batch, pipe *augment.Pipeline, classes []string, n int) ([]Tile, error) {
+	tiles := make([]Tile, min(b.N, n))
+	for i := range tiles {
+		t, err := seen(pipe, b.X[i*pipe.Len():(i+1)*pipe.Len()])
+		if err != nil {
+			return nil, err
+		}
+		t.Caption = mixture(b.T[i*len(classes):(i+1)*len(classes)], classes)
+		tiles[i] = t
+	}
+	return tiles, nil
 }
 
 // mixture names the classes of a target, with their shares where MixUp or CutMix has mixed two.

@@ -68,6 +68,13 @@ func (f *Feed) decide(ctx context.Context, c *Config, info zoo.Info) error {
 	return err
 }
 
+// FirstBatch returns the first batch of the first epoch.
+func (f *Feed) FirstBatch(ctx context.Context) (*loader.Batch, error) {
+	it := f.Batches.Epoch(ctx, 0, 0)
+	defer it.Close()
+	return it.Next()
+}
+
 // absolute makes the path of a data set independent of the working directory, from which a run may be continued or evaluated later. The name of an
 // embedded set stays as it is.
 func absolute(data string) string {

@@ -71,9 +71,7 @@ func (r *Run) Source() *data.Source { return r.source }
 
 // FirstBatch returns the first batch of the first epoch as the network sees it, and the pipeline that made it.
 func (r *Run) FirstBatch(ctx context.Context) (*loader.Batch, *augment.Pipeline, error) {
-	it := r.batches.Epoch(ctx, 0, 0)
-	defer it.Close()
-	b, err := it.Next()
+	b, err := (&Feed{Batches: r.batches}).FirstBatch(ctx)
 	return b, r.pipe, err
 }
 

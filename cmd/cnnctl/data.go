@@ -18,7 +18,7 @@ func dataCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(dataCheckCommand())
+	cmd.AddCommand(dataCheckCommand(), dataPreviewCommand())
 	return cmd
 }
 

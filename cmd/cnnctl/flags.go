@@ -35,6 +35,24 @@ func trainFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVar(&c.Patience, "patience", c.Patience, "stop after so many epochs without a better accuracy; 0: never")
 	f.Float64Var(&c.Dropout, "dropout", c.Dropout, "probability of the model's dropout layers; -1: as published")
 
+	imageFlags(f, c)
+
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of every random choice")
+	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data; 0: load in the training loop")
+	f.StringVar(&c.Device, "device", c.Device, "auto, cpu, cuda or cuda:N")
+	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "also save every so many steps; 0: after each epoch only")
+	f.StringVar(&c.Project, "project", c.Project, "folder of the run directories")
+	f.StringVar(&c.Name, "name", c.Name, "name of the run directory (default: the model's)")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "wd" {
+			name = "weight-decay"
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
+// imageFlags defines those that decide what the network sees of an image.
+func imageFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVar(&c.ImageSize, "image-size", c.ImageSize, "side of the input in pixels; 0: the data's if small, else the model's")
 	f.Float64Var(&c.ValSplit, "val-split", c.ValSplit, "share of each class to validate on, where the data has no such part")
 	f.Float64Var(&c.HFlip, "hflip", c.HFlip, "probability of a horizontal flip; -1: 0.5 for colour, 0 for grey")
@@ -56,19 +74,6 @@ func trainFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.MixMode, "mixup-mode", c.MixMode, "what MixUp and CutMix choose for: each batch, pair or elem(ent)")
 	f.IntVar(&c.SkipCorrupt, "skip-corrupt", c.SkipCorrupt, "corrupt images to tolerate")
 	f.Int64Var(&c.MaxPixels, "max-pixels", c.MaxPixels, "largest image that is decoded")
-
-	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of every random choice")
-	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data; 0: load in the training loop")
-	f.StringVar(&c.Device, "device", c.Device, "auto, cpu, cuda or cuda:N")
-	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "also save every so many steps; 0: after each epoch only")
-	f.StringVar(&c.Project, "project", c.Project, "folder of the run directories")
-	f.StringVar(&c.Name, "name", c.Name, "name of the run directory (default: the model's)")
-	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "wd" {
-			name = "weight-decay"
-		}
-		return pflag.NormalizedName(name)
-	})
 }
 
 // apply sets in c the flags that the user gave.

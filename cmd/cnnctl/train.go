@@ -25,8 +25,7 @@ func trainCommand() *cobra.Command {
 	var (
 		config, resume string
 		out            output
-		shown          = train.Config{Dropout: -1, HFlip: -1, CropPadding: -1, EMADecay: 0.9999, ReMode: "pixel", ReCount: 1, MixProb: 1, MixSwitch: 0.5, MixMode: "batch", DecayEpochs: 30, DecayRate: 0.1,
-			Device: "auto", Project: "runs/train"}
+		shown          = shownDefaults()
 	)
 	cmd := &cobra.Command{
 		Use:   "train MODEL | train --resume DIR",
@@ -88,6 +87,12 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 		return errors.Join(finishRun(ctx, run, to.printer), to.events.err)
 	}
 	return cmd
+}
+
+// shownDefaults are the defaults that do not depend on the model, for help texts.
+func shownDefaults() train.Config {
+	return train.Config{Dropout: -1, HFlip: -1, CropPadding: -1, EMADecay: 0.9999, ReMode: "pixel", ReCount: 1, MixProb: 1, MixSwitch: 0.5, MixMode: "batch",
+		DecayEpochs: 30, DecayRate: 0.1, Device: "auto", Project: "runs/train"}
 }
 
 // settings merges the model's defaults, a configuration file, and flags, in this order.

@@ -101,7 +101,7 @@ func (l *Loader) read(w *worker, i int) (err error) {
 
 // finish mixes the batch once all its samples are there.
 func (l *Loader) finish(b *Batch, epoch int) {
-	if l.cfg.Mix.on() {
+	if l.cfg.Mix.On() {
 		rng := philox.MakeStream(l.cfg.Seed, philox.Mix, epoch, b.Number)
 		b.Mixed = l.cfg.Mix.apply(&rng, b, l.pipe.H, l.pipe.W, l.pipe.C)
 	}

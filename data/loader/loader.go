@@ -100,6 +100,9 @@ func (l *Loader) Batches() int {
 	return (n + l.cfg.Batch - 1) / l.cfg.Batch
 }
 
+// Mix returns how batches are mixed.
+func (l *Loader) Mix() Mix { return l.cfg.Mix }
+
 // String describes the loader for a log.
 func (l *Loader) String() string {
 	return fmt.Sprintf("%d samples in %d batches of %d, %d workers, %d ahead: %v", l.ds.Len(), l.Batches(), l.cfg.Batch,

@@ -34,7 +34,8 @@ const (
 // MixModes lists the modes.
 var MixModes = []MixMode{MixBatch, MixPair, MixElem}
 
-func (m Mix) on() bool { return m.Prob > 0 && (m.MixUp > 0 || m.CutMix > 0) }
+// On reports that the batches can be mixed.
+func (m Mix) On() bool { return m.Prob > 0 && (m.MixUp > 0 || m.CutMix > 0) }
 
 func (m Mix) validate() error {
 	if !(m.MixUp >= 0 && m.MixUp <= 1e6 && m.CutMix >= 0 && m.CutMix <= 1e6) {
