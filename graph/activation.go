@@ -25,7 +25,7 @@ func (a Activation) Infer(in []Shape) (Sig, error) { return Sig{Out: in[0]}, nil
 // Forward implements Op.
 func (a Activation) Forward(e *Emit, n *Node) {
 	x, y := e.In(n, 0), e.Out(n)
-	e.DoInPlace(device.ActForward{N: e.Batch() * n.Out.Size(), Act: a.Kind, X: x, Y: y}, y, x)
+	e.DoInPlace(device.ActForward{N: e.Batch() * n.Out.Size(), Type: e.Type(), Act: a.Kind, X: x, Y: y}, y, x)
 }
 
 // Backward implements Op.
@@ -33,10 +33,10 @@ func (a Activation) Backward(e *Emit, n *Node) {
 	if e.root[n.index] != n.index {
 		// Fused: output and gradient share the memory of the layer before.
 		dy := e.Grad(n)
-		e.Do(device.ActBackward{N: e.Batch() * n.Out.Size(), Act: a.Kind, Y: e.Out(n), DY: dy, DX: dy})
+		e.Do(device.ActBackward{N: e.Batch() * n.Out.Size(), Type: e.Type(), Act: a.Kind, Y: e.Out(n), DY: dy, DX: dy})
 		return
 	}
 	dx, acc := e.GradIn(n, 0)
 	dy := e.Grad(n)
-	e.DoInPlace(device.ActBackward{N: e.Batch() * n.Out.Size(), Act: a.Kind, Y: e.Out(n), DY: dy, DX: dx, Accumulate: acc}, dx, dy)
+	e.DoInPlace(device.ActBackward{N: e.Batch() * n.Out.Size(), Type: e.Type(), Act: a.Kind, Y: e.Out(n), DY: dy, DX: dx, Accumulate: acc}, dx, dy)
 }

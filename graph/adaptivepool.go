@@ -23,12 +23,12 @@ func (a AdaptiveAvgPool) Infer(in []Shape) (Sig, error) {
 // Forward implements Op.
 func (a AdaptiveAvgPool) Forward(e *Emit, n *Node) {
 	s := n.In[0].Out
-	e.Do(device.AdaptiveAvgPoolForward{N: e.Batch(), H: s.H, W: s.W, C: s.C, P: a.P, Q: a.Q, X: e.In(n, 0), Y: e.Out(n)})
+	e.Do(device.AdaptiveAvgPoolForward{N: e.Batch(), H: s.H, W: s.W, C: s.C, P: a.P, Q: a.Q, Type: e.Type(), X: e.In(n, 0), Y: e.Out(n)})
 }
 
 // Backward implements Op.
 func (a AdaptiveAvgPool) Backward(e *Emit, n *Node) {
 	s := n.In[0].Out
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.AdaptiveAvgPoolBackward{N: e.Batch(), H: s.H, W: s.W, C: s.C, P: a.P, Q: a.Q, DY: e.Grad(n), DX: dx, Accumulate: acc})
+	e.Do(device.AdaptiveAvgPoolBackward{N: e.Batch(), H: s.H, W: s.W, C: s.C, P: a.P, Q: a.Q, Type: e.Type(), DY: e.Grad(n), DX: dx, Accumulate: acc})
 }

@@ -24,7 +24,7 @@ func (Add) Infer(in []Shape) (Sig, error) {
 // Forward implements Op.
 func (Add) Forward(e *Emit, n *Node) {
 	a, b, y := e.In(n, 0), e.In(n, 1), e.Out(n)
-	e.DoInPlace(device.Add{N: e.Batch() * n.Out.Size(), A: a, B: b, Y: y, Act: e.Act(n)}, y, a)
+	e.DoInPlace(device.Add{N: e.Batch() * n.Out.Size(), Type: e.Type(), A: a, B: b, Y: y, Act: e.Act(n)}, y, a)
 }
 
 // Backward implements Op: the gradient goes to both inputs.
@@ -35,6 +35,6 @@ func (Add) Backward(e *Emit, n *Node) {
 		}
 		size := e.Batch() * n.Out.Size()
 		dx, acc := e.GradIn(n, i)
-		e.Do(device.Copy{Rows: 1, Cols: size, Src: e.Grad(n), Dst: dx, SrcStride: size, DstStride: size, Accumulate: acc})
+		e.Do(device.Copy{Rows: 1, Cols: size, Type: e.Type(), Src: e.Grad(n), Dst: dx, SrcStride: size, DstStride: size, Accumulate: acc})
 	}
 }

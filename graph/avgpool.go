@@ -35,12 +35,12 @@ func (a AvgPool) geometry(e *Emit, n *Node) (device.Window, Padding) {
 // Forward implements Op.
 func (a AvgPool) Forward(e *Emit, n *Node) {
 	w, p := a.geometry(e, n)
-	e.Do(device.AvgPoolForward{Window: w, PadBottom: p.Bottom, PadRight: p.Right, ExcludePad: a.ExcludePad, X: e.In(n, 0), Y: e.Out(n)})
+	e.Do(device.AvgPoolForward{Window: w, PadBottom: p.Bottom, PadRight: p.Right, ExcludePad: a.ExcludePad, Type: e.Type(), X: e.In(n, 0), Y: e.Out(n)})
 }
 
 // Backward implements Op.
 func (a AvgPool) Backward(e *Emit, n *Node) {
 	w, p := a.geometry(e, n)
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.AvgPoolBackward{Window: w, PadBottom: p.Bottom, PadRight: p.Right, ExcludePad: a.ExcludePad, DY: e.Grad(n), DX: dx, Accumulate: acc})
+	e.Do(device.AvgPoolBackward{Window: w, PadBottom: p.Bottom, PadRight: p.Right, ExcludePad: a.ExcludePad, Type: e.Type(), DY: e.Grad(n), DX: dx, Accumulate: acc})
 }

@@ -10,6 +10,7 @@ import (
 // config is what compilation needs to know beside the graph.
 type config struct {
 	batch     int
+	precision device.Precision
 	train     bool
 	seed      uint64
 	smoothing float32
@@ -23,6 +24,7 @@ type config struct {
 // TrainConfig says how a graph is trained.
 type TrainConfig struct {
 	Batch          int
+	Precision      device.Precision
 	Seed           uint64 // of the dropout masks
 	LabelSmoothing float32
 	Optimizer      Optimizer
@@ -35,12 +37,21 @@ func (c TrainConfig) config() *config {
 	if c.Group == nil {
 		c.Group = func(*Param) Group { return Group{LRScale: 1} }
 	}
-	return &config{batch: c.Batch, train: true, seed: c.Seed, smoothing: c.LabelSmoothing, opt: c.Optimizer, group: c.Group,
+	return &config{batch: c.Batch, precision: c.Precision, train: true, seed: c.Seed, smoothing: c.LabelSmoothing, opt: c.Optimizer, group: c.Group,
 		maxNorm: c.ClipNorm, ema: c.EMA}
 }
 
+// InferConfig says how a graph is evaluated.
+type InferConfig struct {
+	Batch     int
+	Precision device.Precision
+}
+
+func (c InferConfig) config() *config { return &config{batch: c.Batch, precision: c.Precision} }
+
 // Memory is what a program needs, in bytes.
 type Memory struct {
+	// Weights are the parameters and, under BF16, their copy in bfloat16.
 	Weights   int64 `json:"weights"`
 	Gradients int64 `json:"gradients"`
 	Optimizer int64 `json:"optimizer"`
@@ -73,8 +84,8 @@ func PlanTraining(g *Graph, dev device.Device, c TrainConfig) (*Plan, error) {
 }
 
 // PlanInference is PlanTraining for evaluation.
-func PlanInference(g *Graph, dev device.Device, batch int) (*Plan, error) {
-	return plan(g, dev, &config{batch: batch})
+func PlanInference(g *Graph, dev device.Device, c InferConfig) (*Plan, error) {
+	return plan(g, dev, c.config())
 }
 
 func plan(g *Graph, dev device.Device, cfg *config) (*Plan, error) {
@@ -102,6 +113,9 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 	if cfg.train && cfg.opt == nil {
 		return nil, nil, errors.New("training without an optimizer")
 	}
+	if err := device.CheckPrecision(dev, cfg.precision); err != nil {
+		return nil, nil, err
+	}
 	slabs := g.slabLayout()
 	e := &Emit{g: g, cfg: cfg, dev: dev, bufs: map[bufKey]*buffer{}}
 	e.weights, e.train = imagined(slabs, cfg)
@@ -114,6 +128,9 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 	p := &Plan{}
 	p.Arena, p.Peak = layout(e.order, len(e.calls))
 	p.Memory.Weights = 4 * int64(slabs.total)
+	if e.Type() == device.BFloat16 {
+		p.Memory.Weights += e.Type().Size() * int64(slabs.total)
+	}
 	if cfg.train {
 		trained := slabs.upTo[g.stage]
 		p.Memory.Gradients = 4 * int64(trained)
@@ -130,7 +147,7 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 // imagined returns slabs of the right sizes that no device has.
 func imagined(l slabLayout, cfg *config) (*Weights, *training) {
 	slab := func(n int) device.Mem { return device.Mem{Arena: 1, Len: 4 * int64(n)} }
-	w := &Weights{slabLayout: l, slab: slab(l.total)}
+	w := &Weights{slabLayout: l, slab: slab(l.total), halves: device.Mem{Arena: 1, Len: device.BFloat16.Size() * int64(l.total)}}
 	if !cfg.train {
 		return w, nil
 	}
@@ -161,9 +178,9 @@ func peakWithoutWork(e *Emit) int64 {
 // emit lays down the whole program in order.
 func (e *Emit) emit() {
 	e.written = map[bufKey]bool{}
-	e.use(bufKey{kind: bufInput}, e.cfg.batch*e.g.Input().Out.Size()) // there is a batch even if no layer reads it
-	e.touched = nil
 	e.pass = forward
+	e.node = nil
+	e.operands()
 	for _, n := range e.g.nodes[1:] {
 		e.node = n
 		if e.part[n.index] && e.root[n.index] == n.index { // else the output is the input, or the call before has made it
@@ -171,10 +188,8 @@ func (e *Emit) emit() {
 		}
 	}
 	e.node = nil
-	if n := e.cfg.until; n != nil {
-		if b := e.bufs[bufKey{bufOut, e.root[n.index], 0}]; b != nil {
-			b.pinned = true // the host reads it
-		}
+	if e.cfg.until != nil {
+		e.result(e.cfg.until)
 		return
 	}
 	e.loss()
@@ -196,17 +211,41 @@ func (e *Emit) emit() {
 	e.update()
 }
 
+// operands emits what comes before the first layer. Under BF16 the batch and the weights are converted to what products read; parameters
+// stay float32 for the optimiser.
+func (e *Emit) operands() {
+	if e.Type() == device.Float32 {
+		e.batch() // there is a batch even if no layer reads it
+		e.touched = nil
+		return
+	}
+	e.Do(device.Cast{N: e.cfg.batch * e.g.Input().Out.Size(), To: e.Type(), X: e.batch(), Y: e.Out(e.g.Input())})
+	if n := e.weights.total; n > 0 {
+		e.Do(device.Cast{N: n, To: e.Type(), X: e.weights.slab.Slice(0, 4*int64(n)), Y: e.weights.halves})
+	}
+}
+
+// result makes the output of n available to the host, in float32: see program.out.
+func (e *Emit) result(n *Node) {
+	if e.Type() == device.Float32 {
+		if b := e.bufs[bufKey{bufOut, e.root[n.index], 0}]; b != nil {
+			b.pinned = true // without a buffer of its own it is the input, which is pinned anyway
+		}
+		return
+	}
+	size := e.cfg.batch * n.Out.Size()
+	e.Do(device.Cast{N: size, From: e.Type(), X: e.Out(n), Y: e.use(bufKey{kind: bufResult}, size)})
+}
+
 // loss emits the loss, which in training also starts the backward pass.
 func (e *Emit) loss() {
 	out := e.g.Output()
 	rows, classes := e.cfg.batch, out.Out.Size()
-	c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Smoothing: e.cfg.smoothing,
+	c := device.SoftmaxCrossEntropy{Rows: rows, Classes: classes, Type: e.Type(), Smoothing: e.cfg.smoothing,
 		Logits: e.Out(out), Targets: e.use(bufKey{kind: bufTarget}, rows*classes), Stats: e.use(bufKey{kind: bufStats}, device.StatsWords)}
 	if !e.cfg.train {
-		if b := e.bufs[bufKey{bufOut, e.root[out.index], 0}]; b != nil {
-			b.pinned = true // the host reads the logits; without a buffer of their own they are the input, which is pinned anyway
-		}
 		e.Do(c)
+		e.result(out)
 		return
 	}
 	if !e.needs[out.index] {

@@ -27,8 +27,8 @@ func (Concat) Infer(in []Shape) (Sig, error) {
 func (Concat) Forward(e *Emit, n *Node) {
 	c := 0
 	for i, in := range n.In {
-		e.Do(device.Copy{Rows: e.Batch() * n.Out.H * n.Out.W, Cols: in.Out.C,
-			Src: e.In(n, i), SrcStride: in.Out.C, Dst: channels(e.Out(n), c), DstStride: n.Out.C})
+		e.Do(device.Copy{Rows: e.Batch() * n.Out.H * n.Out.W, Cols: in.Out.C, Type: e.Type(),
+			Src: e.In(n, i), SrcStride: in.Out.C, Dst: e.channels(e.Out(n), c), DstStride: n.Out.C})
 		c += in.Out.C
 	}
 }
@@ -39,12 +39,15 @@ func (Concat) Backward(e *Emit, n *Node) {
 	for i, in := range n.In {
 		if e.NeedsGradIn(n, i) {
 			dx, acc := e.GradIn(n, i)
-			e.Do(device.Copy{Rows: e.Batch() * n.Out.H * n.Out.W, Cols: in.Out.C,
-				Src: channels(e.Grad(n), c), SrcStride: n.Out.C, Dst: dx, DstStride: in.Out.C, Accumulate: acc})
+			e.Do(device.Copy{Rows: e.Batch() * n.Out.H * n.Out.W, Cols: in.Out.C, Type: e.Type(),
+				Src: e.channels(e.Grad(n), c), SrcStride: n.Out.C, Dst: dx, DstStride: in.Out.C, Accumulate: acc})
 		}
 		c += in.Out.C
 	}
 }
 
 // channels returns the part of an activation that begins at channel c of the first pixel.
-func channels(m device.Mem, c int) device.Mem { return m.Slice(4*int64(c), m.Len-4*int64(c)) }
+func (e *Emit) channels(m device.Mem, c int) device.Mem {
+	skip := e.Type().Size() * int64(c)
+	return m.Slice(skip, m.Len-skip)
+}

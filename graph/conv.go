@@ -53,14 +53,14 @@ func (c Conv2D) Infer(in []Shape) (Sig, error) {
 func (c Conv2D) geometry(e *Emit, n *Node) device.Conv {
 	w, _, _ := c.resolve([2]int{1, 1}).place(n.In[0].Out) // Infer has checked it
 	w.N = e.Batch()
-	return device.Conv{Window: w, K: c.Filters, Groups: c.groups()}
+	return device.Conv{Window: w, K: c.Filters, Groups: c.groups(), Precision: e.Precision()}
 }
 
 func (Conv2D) fuses() {}
 
 // Forward implements Op.
 func (c Conv2D) Forward(e *Emit, n *Node) {
-	f := device.ConvForward{Conv: c.geometry(e, n), X: e.In(n, 0), Weight: e.Param(n, 0), Y: e.Out(n)}
+	f := device.ConvForward{Conv: c.geometry(e, n), X: e.In(n, 0), Weight: e.Weight(n, 0), Y: e.Out(n)}
 	f.Act = e.Act(n)
 	if !c.NoBias {
 		f.Bias = e.Param(n, 1)
@@ -72,13 +72,13 @@ func (c Conv2D) Forward(e *Emit, n *Node) {
 func (c Conv2D) Backward(e *Emit, n *Node) {
 	g := c.geometry(e, n)
 	if !c.NoBias && e.Trains(n, 1) {
-		e.Do(device.BiasGrad{Rows: g.N * g.P * g.Q, Cols: g.K, DY: e.Grad(n), DB: e.ParamGrad(n, 1)})
+		e.Do(device.BiasGrad{Rows: g.N * g.P * g.Q, Cols: g.K, Type: e.Type(), DY: e.Grad(n), DB: e.ParamGrad(n, 1)})
 	}
 	if e.Trains(n, 0) {
 		e.Do(device.ConvBackwardFilter{Conv: g, X: e.In(n, 0), DY: e.Grad(n), DWeight: e.ParamGrad(n, 0)})
 	}
 	if e.NeedsGradIn(n, 0) {
 		dx, acc := e.GradIn(n, 0)
-		e.Do(device.ConvBackwardData{Conv: g, DY: e.Grad(n), Weight: e.Param(n, 0), DX: dx, Accumulate: acc})
+		e.Do(device.ConvBackwardData{Conv: g, DY: e.Grad(n), Weight: e.Weight(n, 0), DX: dx, Accumulate: acc})
 	}
 }

@@ -36,7 +36,7 @@ func onCPU(tb testing.TB, g *Graph, threads int, c TrainConfig) (*Training, *Wei
 func TestStepsDoNotAllocate(t *testing.T) {
 	g := trunkAndHead()
 	tr, w := onCPU(t, g, 2, TrainConfig{Batch: 8, Optimizer: AdamW{0.9, 0.999, 1e-8}, ClipNorm: 1, EMA: true})
-	inf, err := CompileInference(g, w, 8)
+	inf, err := CompileInference(g, w, InferConfig{Batch: 8})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,12 +89,14 @@ func (g *Graph) above(n *Node) []bool {
 // Features computes the output of one layer, as in evaluation.
 type Features struct{ program }
 
-// CompileFeatures binds the part of g that the output of n depends on, with w, at a batch size.
-func CompileFeatures(g *Graph, w *Weights, n *Node, batch int) (*Features, error) {
+// CompileFeatures binds the part of g that the output of n depends on, with w.
+func CompileFeatures(g *Graph, w *Weights, n *Node, c InferConfig) (*Features, error) {
 	if n == nil || n.Op == nil || n.index >= len(g.nodes) || g.nodes[n.index] != n {
 		return nil, errors.New("graph: features were asked for of something that is no layer of the graph")
 	}
-	p, err := compileForward(g, w, &config{batch: batch, until: n})
+	cfg := c.config()
+	cfg.until = n
+	p, err := compileForward(g, w, cfg)
 	if err != nil {
 		return nil, err
 	}

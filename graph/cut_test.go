@@ -89,7 +89,7 @@ func TestTailTrainsAsTheWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := CompileFeatures(g, w, cut, c.Batch)
+	f, err := CompileFeatures(g, w, cut, InferConfig{Batch: c.Batch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestFeatures(t *testing.T) {
 	x, _ := randomBatch(g, 2)
 	out := map[*Node][]float32{}
 	for _, n := range []*Node{conv, relu} {
-		f, err := CompileFeatures(g, w, n, 2)
+		f, err := CompileFeatures(g, w, n, InferConfig{Batch: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestFeatures(t *testing.T) {
 	if negative == 0 {
 		t.Error("no negative output: the test tests nothing")
 	}
-	if _, err := CompileFeatures(g, w, g.Input(), 2); err == nil {
+	if _, err := CompileFeatures(g, w, g.Input(), InferConfig{Batch: 2}); err == nil {
 		t.Error("the input was taken for a layer")
 	}
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -11,7 +12,7 @@ import (
 // or "" if none did. It is slow and meant for a run that has just diverged: the batch, the weights and the masks are still
 // those of the last step.
 func (tr *Training) FindNonFinite() (string, error) {
-	if bad, err := tr.nonFinite(tr.x); err != nil || bad {
+	if bad, err := tr.nonFinite(tr.x, device.Float32); err != nil || bad {
 		return "the input batch", err
 	}
 	for i, c := range tr.calls {
@@ -40,12 +41,15 @@ func (tr *Training) layerNonFinite(i int) (string, error) {
 			if b.kind == bufWork || b.kind == bufHyper || b.kind == bufTarget || b.last < i {
 				continue
 			}
-			bad, err := tr.nonFinite(tr.arena.Slice(b.offset(), b.bytes))
+			bad, err := tr.nonFinite(tr.arena.Slice(b.offset(), b.bytes), b.typ)
 			if err != nil {
 				return "", err
 			}
-			if bad && last.node == nil {
+			if _, ok := last.call.(device.SoftmaxCrossEntropy); bad && ok {
 				return "the loss", nil
+			}
+			if bad && last.node == nil {
+				return fmt.Sprintf("the input batch in %v", tr.precision.Type()), nil
 			}
 			if bad {
 				return fmt.Sprintf("layer %s (%v), %v pass", last.node.Name, last.node.Op, last.pass), nil
@@ -59,7 +63,7 @@ func (tr *Training) layerNonFinite(i int) (string, error) {
 		if !tr.trains(p) {
 			continue
 		}
-		bad, err := tr.nonFinite(tr.weights.of(p, tr.grad))
+		bad, err := tr.nonFinite(tr.weights.of(p, tr.grad), device.Float32)
 		if err != nil {
 			return "", err
 		}
@@ -70,10 +74,16 @@ func (tr *Training) layerNonFinite(i int) (string, error) {
 	return "", nil
 }
 
-func (tr *Training) nonFinite(m device.Mem) (bool, error) {
-	v := make([]float32, m.Floats())
-	if err := tr.dev.Download(device.Bytes(v), m); err != nil {
+func (tr *Training) nonFinite(m device.Mem, t device.Type) (bool, error) {
+	v := make([]float32, m.Len/t.Size())
+	memory := device.Bytes(v)[:m.Len]
+	if err := tr.dev.Download(memory, m); err != nil {
 		return false, err
+	}
+	if t == device.BFloat16 { // from the end: an element is as wide as two of its halves
+		for i := len(v) - 1; i >= 0; i-- {
+			v[i] = device.FromBFloat16(binary.NativeEndian.Uint16(memory[2*i:]))
+		}
 	}
 	for _, x := range v {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/cnnctl/cnnctl/device"
 )
 
 // A value that is not finite is traced to the layer where it came up first.
@@ -35,15 +37,27 @@ func TestFindNonFinite(t *testing.T) {
 			}
 		}, "layer head.fc2 (fc 5), backward pass"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, trunkAndHead(), TrainConfig{Batch: 3})
-			c.set(r)
-			r.step()
-			got, err := r.tr.FindNonFinite()
-			if err != nil || !strings.Contains(got, c.want) || c.want == "" && got != "" {
-				t.Errorf("%q, %v, want %q", got, err, c.want)
-			}
-		})
+		for _, p := range []device.Precision{device.FP32, device.BF16} {
+			t.Run(c.name+" in "+p.String(), func(t *testing.T) {
+				r := newRig(t, trunkAndHead(), TrainConfig{Batch: 3, Precision: p})
+				c.set(r)
+				r.step()
+				got, err := r.tr.FindNonFinite()
+				if err != nil || !strings.Contains(got, c.want) || c.want == "" && got != "" {
+					t.Errorf("%q, %v, want %q", got, err, c.want)
+				}
+			})
+		}
+	}
+}
+
+// The largest float32 are infinite as bfloat16.
+func TestFindOverflowOfTheBatch(t *testing.T) {
+	r := newRig(t, trunkAndHead(), TrainConfig{Batch: 3, Precision: device.BF16})
+	r.x[7] = math.MaxFloat32
+	r.step()
+	if got, err := r.tr.FindNonFinite(); err != nil || got != "the input batch in bfloat16" {
+		t.Errorf("%q, %v, want the input batch in bfloat16", got, err)
 	}
 }
 

@@ -23,7 +23,7 @@ func (d Dropout) Infer(in []Shape) (Sig, error) {
 func (d Dropout) view(training bool) bool { return !training || d.P == 0 }
 
 func (d Dropout) call(e *Emit, n *Node) device.Dropout {
-	return device.Dropout{N: e.Batch() * n.Out.Size(), P: d.P, Seed: e.Seed(), Layer: uint32(n.layer), Hyper: e.Hyper()}
+	return device.Dropout{N: e.Batch() * n.Out.Size(), Type: e.Type(), P: d.P, Seed: e.Seed(), Layer: uint32(n.layer), Hyper: e.Hyper()}
 }
 
 // Forward implements Op.

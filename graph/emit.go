@@ -58,7 +58,8 @@ type callRecord struct {
 type bufKind uint8
 
 const (
-	bufInput bufKind = iota
+	bufInput  bufKind = iota
+	bufResult         // what the host reads, where it is not float32 by itself
 	bufTarget
 	bufStats
 	bufNorm
@@ -77,20 +78,29 @@ type bufKey struct {
 // Batch returns the number of samples.
 func (e *Emit) Batch() int { return e.cfg.batch }
 
+// Precision returns the precision of products.
+func (e *Emit) Precision() device.Precision { return e.cfg.precision }
+
+// Type returns the type of activations: of what In, Out, Grad, GradIn and Weight return. All else is float32.
+func (e *Emit) Type() device.Type { return e.cfg.precision.Type() }
+
 // Training reports whether the program trains: batch statistics, dropout, saved tensors.
 func (e *Emit) Training() bool { return e.cfg.train }
 
 // Seed returns the seed of the run.
 func (e *Emit) Seed() uint64 { return e.cfg.seed }
 
-// use returns the memory of a buffer and notes that the next call touches it.
-func (e *Emit) use(k bufKey, floats int) device.Mem {
+// use returns the memory of a buffer of n float32 and notes that the next call touches it.
+func (e *Emit) use(k bufKey, n int) device.Mem { return e.useOf(device.Float32, k, n) }
+
+// useOf is use for n elements of a type.
+func (e *Emit) useOf(t device.Type, k bufKey, n int) device.Mem {
 	b := e.bufs[k]
 	if b == nil {
 		if e.second {
 			panic(fmt.Sprintf("graph: second emission of %v asks for a buffer that the first did not", e.node.Name))
 		}
-		b = &buffer{id: len(e.order), kind: k.kind, bytes: 4 * int64(floats), first: -1, pinned: k.kind < bufOut}
+		b = &buffer{id: len(e.order), kind: k.kind, typ: t, bytes: t.Size() * int64(n), first: -1, pinned: k.kind < bufOut}
 		e.bufs[k] = b
 		e.order = append(e.order, b)
 	}
@@ -112,15 +122,20 @@ func (e *Emit) In(n *Node, i int) device.Mem { return e.Out(n.In[i]) }
 // Out returns the output of n, (N, H, W, C).
 func (e *Emit) Out(n *Node) device.Mem {
 	r := e.root[n.index]
-	if r == 0 {
-		return e.use(bufKey{kind: bufInput}, e.cfg.batch*n.Out.Size())
+	if r == 0 && e.Type() == device.Float32 {
+		return e.batch()
 	}
-	return e.use(bufKey{bufOut, r, 0}, e.cfg.batch*n.Out.Size())
+	return e.useOf(e.Type(), bufKey{bufOut, r, 0}, e.cfg.batch*n.Out.Size())
+}
+
+// batch returns the images of the batch as the host has left them, (N, H, W, C) in float32.
+func (e *Emit) batch() device.Mem {
+	return e.use(bufKey{kind: bufInput}, e.cfg.batch*e.g.Input().Out.Size())
 }
 
 // Grad returns the gradient of the loss by the output of n.
 func (e *Emit) Grad(n *Node) device.Mem {
-	return e.use(bufKey{bufGrad, e.root[n.index], 0}, e.cfg.batch*n.Out.Size())
+	return e.useOf(e.Type(), bufKey{bufGrad, e.root[n.index], 0}, e.cfg.batch*n.Out.Size())
 }
 
 // GradIn returns the gradient by input i of n, and whether a value is there that must be added to. The first consumer of an output
@@ -137,9 +152,17 @@ func (e *Emit) GradIn(n *Node, i int) (m device.Mem, accumulate bool) {
 // NeedsGradIn reports whether anything above input i of n is trained.
 func (e *Emit) NeedsGradIn(n *Node, i int) bool { return e.needs[n.In[i].index] }
 
-// Param returns parameter i of n.
+// Param returns parameter i of n, in float32.
 func (e *Emit) Param(n *Node, i int) device.Mem {
 	return e.weights.mem(n.Params[i])
+}
+
+// Weight returns parameter i of n as products read it: of the type of activations.
+func (e *Emit) Weight(n *Node, i int) device.Mem {
+	if e.Type() == device.Float32 {
+		return e.Param(n, i)
+	}
+	return e.weights.half(n.Params[i])
 }
 
 // Trains reports whether parameter i of n is trained.
@@ -217,7 +240,7 @@ func (e *Emit) Do(c device.Call) {
 }
 
 func (e *Emit) fail(err error) {
-	where := "the loss and update"
+	where := "the batch, the loss and the update"
 	if e.node != nil {
 		where = fmt.Sprintf("layer %s (%v)", e.node.Name, e.node.Op)
 	}

@@ -53,7 +53,7 @@ func TestFrozenTrunkCostsNothing(t *testing.T) {
 			t.Errorf("memory of kind %d for %s, which is frozen", k.kind, g.nodes[k.node].Name)
 		}
 	}
-	inference, err := PlanInference(g, ref.New(), c.Batch)
+	inference, err := PlanInference(g, ref.New(), InferConfig{Batch: c.Batch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestFreezeAfterWeights(t *testing.T) {
 		if _, err := CompileTraining(g, r.w, c); err == nil || !strings.Contains(err.Error(), "frozen or thawed") {
 			t.Errorf("training with %s frozen in place of a: error %v", name, err)
 		}
-		if _, err := CompileInference(g, r.w, 2); err == nil || !strings.Contains(err.Error(), "frozen or thawed") {
+		if _, err := CompileInference(g, r.w, InferConfig{Batch: 2}); err == nil || !strings.Contains(err.Error(), "frozen or thawed") {
 			t.Errorf("evaluation with %s frozen in place of a: error %v", name, err)
 		}
 		if !slices.Equal(values(), before) {
@@ -145,7 +145,7 @@ func TestNothingToTrain(t *testing.T) {
 	if _, err := CompileTraining(g, w, TrainConfig{Batch: 1, Optimizer: SGD{}}); err == nil || !strings.Contains(err.Error(), "nothing to train") {
 		t.Errorf("training: error %v", err)
 	}
-	if _, err := CompileInference(g, w, 1); err != nil {
+	if _, err := CompileInference(g, w, InferConfig{Batch: 1}); err != nil {
 		t.Errorf("evaluation: %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestGraphOfViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := CompileInference(g, w, 1)
+	p, err := CompileInference(g, w, InferConfig{Batch: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestFusionChangesNothing(t *testing.T) {
 				fused++
 			}
 		}
-		if !slices.Equal(trainedBits(t, g, false), trainedBits(t, h, false)) {
+		if !slices.Equal(trainedBits(t, g, device.FP32, false), trainedBits(t, h, device.FP32, false)) {
 			t.Fatalf("graph %d: fusing activations changes the result", seed)
 		}
 	}

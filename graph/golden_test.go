@@ -71,7 +71,7 @@ func TestCourseConvolutions(t *testing.T) {
 			if err := w.Set(conv.Params[0], c.filter); err != nil {
 				t.Fatal(err)
 			}
-			p, err := CompileInference(g, w, 1)
+			p, err := CompileInference(g, w, InferConfig{Batch: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

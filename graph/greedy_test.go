@@ -44,10 +44,10 @@ func (d greedy) Bind(c device.Call) (device.Step, error) {
 	}, nil
 }
 
-// poison fills memory with NaN, which no result survives that reads it.
+// poison fills memory with NaN, which no result survives that reads it as float32 or as bfloat16.
 func poison(d *ref.Device, m device.Mem) {
 	v := d.Float64s(m)
 	for i := range v {
-		v[i] = math.NaN()
+		v[i] = math.Float64frombits(0x7ff8<<48 | 0x7fc07fc0) // the bits of a float32 in a NaN's lower half, as package ref keeps them
 	}
 }

@@ -104,7 +104,7 @@ func TestFirstErrorSticks(t *testing.T) {
 	}
 	dev := ref.New()
 	_, err1 := NewWeights(g, dev)
-	_, err2 := PlanInference(g, dev, 1)
+	_, err2 := PlanInference(g, dev, InferConfig{Batch: 1})
 	_, err3 := PlanTraining(g, dev, TrainConfig{Batch: 1, Optimizer: SGD{}})
 	for _, err := range []error{err1, err2, err3} {
 		if !errors.Is(err, ErrShape) {

@@ -38,7 +38,8 @@ func (Linear) fuses() {}
 
 // Forward implements Op.
 func (l Linear) Forward(e *Emit, n *Node) {
-	g := device.Gemm{M: e.Batch(), N: l.Out, K: n.In[0].Out.Size(), TransB: true, A: e.In(n, 0), B: e.Param(n, 0), C: e.Out(n)}
+	g := device.Gemm{M: e.Batch(), N: l.Out, K: n.In[0].Out.Size(), Precision: e.Precision(), CType: e.Type(), TransB: true,
+		A: e.In(n, 0), B: e.Weight(n, 0), C: e.Out(n)}
 	g.Act = e.Act(n)
 	if !l.NoBias {
 		g.Bias = e.Param(n, 1)
@@ -50,13 +51,13 @@ func (l Linear) Forward(e *Emit, n *Node) {
 func (l Linear) Backward(e *Emit, n *Node) {
 	batch, in := e.Batch(), n.In[0].Out.Size()
 	if !l.NoBias && e.Trains(n, 1) {
-		e.Do(device.BiasGrad{Rows: batch, Cols: l.Out, DY: e.Grad(n), DB: e.ParamGrad(n, 1)})
+		e.Do(device.BiasGrad{Rows: batch, Cols: l.Out, Type: e.Type(), DY: e.Grad(n), DB: e.ParamGrad(n, 1)})
 	}
 	if e.Trains(n, 0) {
-		e.Do(device.Gemm{M: l.Out, N: in, K: batch, TransA: true, A: e.Grad(n), B: e.In(n, 0), C: e.ParamGrad(n, 0)})
+		e.Do(device.Gemm{M: l.Out, N: in, K: batch, Precision: e.Precision(), TransA: true, A: e.Grad(n), B: e.In(n, 0), C: e.ParamGrad(n, 0)})
 	}
 	if e.NeedsGradIn(n, 0) {
 		dx, acc := e.GradIn(n, 0)
-		e.Do(device.Gemm{M: batch, N: in, K: l.Out, A: e.Grad(n), B: e.Param(n, 0), C: dx, Accumulate: acc})
+		e.Do(device.Gemm{M: batch, N: in, K: l.Out, Precision: e.Precision(), CType: e.Type(), A: e.Grad(n), B: e.Weight(n, 0), C: dx, Accumulate: acc})
 	}
 }

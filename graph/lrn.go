@@ -28,7 +28,7 @@ func (l LRN) Infer(in []Shape) (Sig, error) {
 
 // Forward implements Op.
 func (l LRN) Forward(e *Emit, n *Node) {
-	f := device.LRNForward{Rows: e.Batch() * n.Out.H * n.Out.W, C: n.Out.C, Size: l.Size, K: l.K, Alpha: l.Alpha, Beta: l.Beta,
+	f := device.LRNForward{Rows: e.Batch() * n.Out.H * n.Out.W, C: n.Out.C, Size: l.Size, K: l.K, Alpha: l.Alpha, Beta: l.Beta, Type: e.Type(),
 		X: e.In(n, 0), Y: e.Out(n)}
 	if e.Training() && e.NeedsGradIn(n, 0) {
 		f.Scale = e.Saved(n, 0)
@@ -39,6 +39,6 @@ func (l LRN) Forward(e *Emit, n *Node) {
 // Backward implements Op.
 func (l LRN) Backward(e *Emit, n *Node) {
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.LRNBackward{Rows: e.Batch() * n.Out.H * n.Out.W, C: n.Out.C, Size: l.Size, Alpha: l.Alpha, Beta: l.Beta,
+	e.Do(device.LRNBackward{Rows: e.Batch() * n.Out.H * n.Out.W, C: n.Out.C, Size: l.Size, Alpha: l.Alpha, Beta: l.Beta, Type: e.Type(),
 		X: e.In(n, 0), Y: e.Out(n), Scale: e.Saved(n, 0), DY: e.Grad(n), DX: dx, Accumulate: acc})
 }

@@ -45,7 +45,7 @@ func (m MaxPool) geometry(e *Emit, n *Node) device.Window {
 
 // Forward implements Op. The positions of the largest values are kept only if something above the layer is trained.
 func (m MaxPool) Forward(e *Emit, n *Node) {
-	f := device.MaxPoolForward{Window: m.geometry(e, n), X: e.In(n, 0), Y: e.Out(n)}
+	f := device.MaxPoolForward{Window: m.geometry(e, n), Type: e.Type(), X: e.In(n, 0), Y: e.Out(n)}
 	if e.Training() && e.NeedsGradIn(n, 0) {
 		f.Arg = e.Saved(n, 0)
 	}
@@ -55,5 +55,5 @@ func (m MaxPool) Forward(e *Emit, n *Node) {
 // Backward implements Op.
 func (m MaxPool) Backward(e *Emit, n *Node) {
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.MaxPoolBackward{Window: m.geometry(e, n), DY: e.Grad(n), Arg: e.Saved(n, 0), DX: dx, Accumulate: acc})
+	e.Do(device.MaxPoolBackward{Window: m.geometry(e, n), Type: e.Type(), DY: e.Grad(n), Arg: e.Saved(n, 0), DX: dx, Accumulate: acc})
 }

@@ -28,15 +28,15 @@ func (p PadChannels) Infer(in []Shape) (Sig, error) {
 // Forward implements Op. Zeros are written to the channels in the middle too: one call on contiguous memory, instead of two that
 // would leave them out.
 func (p PadChannels) Forward(e *Emit, n *Node) {
-	e.Do(device.Fill{N: e.Batch() * n.Out.Size(), Y: e.Out(n)})
+	e.Do(device.Fill{N: e.Batch() * n.Out.Size(), Type: e.Type(), Y: e.Out(n)})
 	in := n.In[0].Out
-	e.Do(device.Copy{Rows: e.Batch() * in.H * in.W, Cols: in.C, Src: e.In(n, 0), SrcStride: in.C, Dst: channels(e.Out(n), p.Before), DstStride: n.Out.C})
+	e.Do(device.Copy{Rows: e.Batch() * in.H * in.W, Cols: in.C, Type: e.Type(), Src: e.In(n, 0), SrcStride: in.C, Dst: e.channels(e.Out(n), p.Before), DstStride: n.Out.C})
 }
 
 // Backward implements Op.
 func (p PadChannels) Backward(e *Emit, n *Node) {
 	in := n.In[0].Out
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.Copy{Rows: e.Batch() * in.H * in.W, Cols: in.C, Src: channels(e.Grad(n), p.Before), SrcStride: n.Out.C, Dst: dx, DstStride: in.C,
+	e.Do(device.Copy{Rows: e.Batch() * in.H * in.W, Cols: in.C, Type: e.Type(), Src: e.channels(e.Grad(n), p.Before), SrcStride: n.Out.C, Dst: dx, DstStride: in.C,
 		Accumulate: acc})
 }

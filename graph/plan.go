@@ -11,6 +11,7 @@ import (
 type buffer struct {
 	id          int
 	kind        bufKind
+	typ         device.Type // of its elements
 	bytes       int64
 	first, last int
 	pinned      bool // lives through the whole program: inputs, and what the host reads afterwards

@@ -12,9 +12,13 @@ import (
 
 const randomGraphs = 300
 
-// configs are a training and an evaluation.
+// configs are a training and an evaluation, in float32 and in bf16.
 func configs() []*config {
-	return []*config{TrainConfig{Batch: 2, Optimizer: SGD{Momentum: 0.9}, EMA: true}.config(), {batch: 2}}
+	var list []*config
+	for _, p := range []device.Precision{device.FP32, device.BF16} {
+		list = append(list, TrainConfig{Batch: 2, Precision: p, Optimizer: SGD{Momentum: 0.9}, EMA: true}.config(), InferConfig{2, p}.config())
+	}
+	return list
 }
 
 // Buffers that are alive at the same time do not share memory, unless one takes over from the other in a call that permits it.
@@ -145,7 +149,8 @@ func operands(c device.Call) []device.Mem {
 func TestMemoryReuseChangesNothing(t *testing.T) {
 	for seed := range randomGraphs {
 		g := randomGraph(seed)
-		reused, apart := trainedBits(t, g, false), trainedBits(t, g, true)
+		p := []device.Precision{device.FP32, device.BF16}[seed%2]
+		reused, apart := trainedBits(t, g, p, false), trainedBits(t, g, p, true)
 		if i := slices.IndexFunc(reused, func(v float64) bool { return v != v }); i >= 0 {
 			t.Fatalf("graph %d: value %d of the result is NaN", seed, i)
 		}
@@ -156,12 +161,12 @@ func TestMemoryReuseChangesNothing(t *testing.T) {
 }
 
 // trainedBits trains g for three steps, evaluates it, and returns losses, gradient norms, gradients, weights, their average, and logits.
-func trainedBits(t *testing.T, g *Graph, apart bool) []float64 {
+func trainedBits(t *testing.T, g *Graph, p device.Precision, apart bool) []float64 {
 	t.Helper()
 	dev := greedy{ref.New()}
 	w := randomWeights(t, g, dev.Device)
 	w.dev = dev
-	c := TrainConfig{Batch: 2, Seed: 5, Optimizer: AdamW{0.9, 0.999, 1e-8}, EMA: true, ClipNorm: 1}
+	c := TrainConfig{Batch: 2, Precision: p, Seed: 5, Optimizer: AdamW{0.9, 0.999, 1e-8}, EMA: true, ClipNorm: 1}
 	mem, err := newTraining(g, w, c)
 	if err != nil {
 		t.Fatal(err)
@@ -199,12 +204,12 @@ func trainedBits(t *testing.T, g *Graph, apart bool) []float64 {
 	out = append(out, dev.Float64s(tr.grad)...)
 	out = append(out, dev.Float64s(w.slab)...)
 	out = append(out, dev.Float64s(tr.ema.slab)...)
-	inf := newInference(bound(&config{batch: 2}, nil))
+	inf := &Inference{program: bound(InferConfig{2, p}.config(), nil)}
 	if _, err := inf.Run(x, y, nil); err != nil {
 		t.Fatal(err)
 	}
 	out = append(out, dev.Float64s(inf.stats)...)
-	return append(out, dev.Float64s(inf.logits)...)
+	return append(out, dev.Float64s(inf.out)...)
 }
 
 // spread gives every buffer memory of its own and returns the size of all.
@@ -225,7 +230,7 @@ func TestArenaOfChain(t *testing.T) {
 		x = g.Add(fmt.Sprint("softmax", i), Softmax{}, x)
 		x = g.Add(fmt.Sprint("tanh", i), Tanh(), x)
 	}
-	p, err := PlanInference(g, ref.New(), 1)
+	p, err := PlanInference(g, ref.New(), InferConfig{Batch: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

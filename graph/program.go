@@ -12,12 +12,13 @@ import (
 type program struct {
 	dev                device.Device
 	plan               *Plan
+	precision          device.Precision
 	batch, in, classes int // samples; floats of one input; classes
 	steps              []device.Step
 	calls              []callRecord
 	arena              device.Mem
 	x, t, stats        device.Mem
-	out                device.Mem // of config.until
+	out                device.Mem // (N, H, W, C) in float32: the output of config.until, or of an evaluation the logits
 	norm, hyper        device.Mem // training only
 }
 
@@ -49,11 +50,18 @@ func newArena(dev device.Device, bytes int64, batch int) (device.Mem, error) {
 func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (program, error) {
 	var none program
 	g, cfg := first.g, first.cfg
+	if err := w.prepare(cfg.precision); err != nil {
+		return none, err
+	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
 		root: first.root, fused: first.fused, needs: first.needs, part: first.part}
 	e.emit()
 	if e.err != nil {
 		return none, e.err
+	}
+	last := g.Output()
+	if cfg.until != nil {
+		last = cfg.until
 	}
 	at := func(k bufKind) device.Mem {
 		if b := e.bufs[bufKey{kind: k}]; b != nil {
@@ -61,11 +69,11 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		}
 		return device.Mem{}
 	}
-	var out device.Mem
-	if cfg.until != nil {
-		out = e.Out(cfg.until)
+	out := at(bufResult)
+	if out.IsZero() && !cfg.train {
+		out = e.Out(last)
 	}
-	return program{dev: w.dev, plan: plan, out: out, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
+	return program{dev: w.dev, plan: plan, out: out, precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
 		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}, nil
 }
 
@@ -101,17 +109,16 @@ func (p *program) run() error {
 // Inference evaluates batches.
 type Inference struct {
 	program
-	logits device.Mem
-	words  [device.StatsWords]float32
+	words [device.StatsWords]float32
 }
 
-// CompileInference binds g for evaluation with w at a batch size.
-func CompileInference(g *Graph, w *Weights, batch int) (*Inference, error) {
-	p, err := compileForward(g, w, &config{batch: batch})
+// CompileInference binds g for evaluation with w.
+func CompileInference(g *Graph, w *Weights, c InferConfig) (*Inference, error) {
+	p, err := compileForward(g, w, c.config())
 	if err != nil {
 		return nil, err
 	}
-	return newInference(p), nil
+	return &Inference{program: p}, nil
 }
 
 // compileForward binds a program without a backward pass.
@@ -127,11 +134,6 @@ func compileForward(g *Graph, w *Weights, cfg *config) (program, error) {
 	return bind(first, plan, w, nil, arena)
 }
 
-// newInference finds the logits: the loss comes last, and they are its operand.
-func newInference(p program) *Inference {
-	return &Inference{program: p, logits: p.calls[len(p.calls)-1].call.(device.SoftmaxCrossEntropy).Logits}
-}
-
 // Run evaluates a batch: x (N, H, W, C), t (N, classes), where a row of zeros in t marks a sample that is there only to fill the batch.
 // It writes the logits (N, classes), unless that is nil, and returns loss and counters.
 func (f *Inference) Run(x, t, logits []float32) (device.Stats, error) {
@@ -142,7 +144,7 @@ func (f *Inference) Run(x, t, logits []float32) (device.Stats, error) {
 		return device.Stats{}, err
 	}
 	if logits != nil {
-		if err := f.dev.Download(device.Bytes(logits), f.logits); err != nil {
+		if err := f.dev.Download(device.Bytes(logits), f.out); err != nil {
 			return device.Stats{}, err
 		}
 	}

@@ -23,12 +23,12 @@ func (Softmax) rows(e *Emit, n *Node) (rows, classes int) {
 func (s Softmax) Forward(e *Emit, n *Node) {
 	rows, classes := s.rows(e, n)
 	x, y := e.In(n, 0), e.Out(n)
-	e.DoInPlace(device.Softmax{Rows: rows, Classes: classes, X: x, Y: y}, y, x)
+	e.DoInPlace(device.Softmax{Rows: rows, Classes: classes, Type: e.Type(), X: x, Y: y}, y, x)
 }
 
 // Backward implements Op.
 func (s Softmax) Backward(e *Emit, n *Node) {
 	rows, classes := s.rows(e, n)
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.SoftmaxBackward{Rows: rows, Classes: classes, Y: e.Out(n), DY: e.Grad(n), DX: dx, Accumulate: acc})
+	e.Do(device.SoftmaxBackward{Rows: rows, Classes: classes, Type: e.Type(), Y: e.Out(n), DY: e.Grad(n), DX: dx, Accumulate: acc})
 }

@@ -14,6 +14,8 @@ type Weights struct {
 	g    *Graph
 	dev  device.Device
 	slab device.Mem
+
+	halves device.Mem // a copy of slab in bfloat16, which programs under BF16 make when they begin; absent if there are none
 }
 
 // slabLayout is the place of every parameter in a slab. It depends on which parameters are frozen, and until when.
@@ -80,6 +82,25 @@ func (w *Weights) Init(seed uint64) error {
 }
 
 func (w *Weights) mem(p *Param) device.Mem { return w.of(p, w.slab) }
+
+// half returns p's part of the copy in bfloat16.
+func (w *Weights) half(p *Param) device.Mem {
+	size := device.BFloat16.Size()
+	return w.halves.Slice(size*int64(w.off[p.index]), size*int64(p.Len()))
+}
+
+// prepare allocates the copy of the weights that programs of a precision want. Programs share it, for each makes it anew.
+func (w *Weights) prepare(p device.Precision) error {
+	if p.Type() == device.Float32 || !w.halves.IsZero() {
+		return nil
+	}
+	m, err := w.dev.Alloc(p.Type().Size() * int64(max(w.total, 1)))
+	if err != nil {
+		return fmt.Errorf("weights in %v: %w", p.Type(), err)
+	}
+	w.halves = m
+	return nil
+}
 
 // owns fails if p is a parameter of another graph, or n is not its number of elements.
 func (w *Weights) owns(p *Param, n int) error {

@@ -51,7 +51,7 @@ func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, ba
 		return nil, fmt.Errorf("%w: --batch-size %d, wanted at least 1", ErrConfig, batch)
 	}
 	batch = min(batch, set.Len())
-	inf, err := graph.CompileInference(w.Graph(), w, batch)
+	inf, err := graph.CompileInference(w.Graph(), w, graph.InferConfig{Batch: batch})
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ type Predictor struct {
 
 // NewPredictor prepares m for single images.
 func NewPredictor(m *Model) (*Predictor, error) {
-	inf, err := graph.CompileInference(m.Weights.Graph(), m.Weights, 1)
+	inf, err := graph.CompileInference(m.Weights.Graph(), m.Weights, graph.InferConfig{Batch: 1})
 	if err != nil {
 		return nil, err
 	}

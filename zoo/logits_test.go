@@ -69,7 +69,7 @@ func answer(t *testing.T, model string, in graph.Shape, batch, classes int) []fl
 			t.Fatal(err)
 		}
 	}
-	inf, err := graph.CompileInference(g, w, batch)
+	inf, err := graph.CompileInference(g, w, graph.InferConfig{Batch: batch})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func plans(t *testing.T, dev device.Device, f func(t *testing.T, p *graph.Plan))
 			if err != nil {
 				t.Fatal(err)
 			}
-			inference, err := graph.PlanInference(g, dev, batch)
+			inference, err := graph.PlanInference(g, dev, graph.InferConfig{Batch: batch})
 			if err != nil {
 				t.Fatal(err)
 			}

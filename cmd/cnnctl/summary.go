@@ -80,11 +80,11 @@ func printSummary(cmd *cobra.Command, g *graph.Graph, d device.Device, c train.C
 	if err != nil {
 		return err
 	}
-	single, err := graph.PlanInference(g, d, 1)
+	single, err := graph.PlanInference(g, d, graph.InferConfig{Batch: 1})
 	if err != nil {
 		return err
 	}
-	inference, err := graph.PlanInference(g, d, c.Batch)
+	inference, err := graph.PlanInference(g, d, graph.InferConfig{Batch: c.Batch})
 	if err != nil {
 		return err
 	}
