@@ -15,6 +15,8 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) []phase {
 		return depthwiseBackwardFilter(b, l, x, dy, dw, g.Accumulate)
 	case l.thin():
 		return thinFilter(b, l, x, dy, dw, g.Accumulate)
+	case l.narrowFilters():
+		return narrowFilter(b, l, x, dy, dw, g.Accumulate)
 	case kernel.Available:
 		return filterGradient(b, g.Conv, x, dy, dw, g.Accumulate)
 	case l.pointwise():

@@ -16,16 +16,27 @@ func spread(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
 	_, nr := kernel.Tile()
 	cols := l.S * l.C
 	panels := (cols + nr - 1) / nr
-	size := panels * l.K * nr // of a filter row's factor
-	packed := b.scratch(l.R * size)
-	factors := make([]kernel.Factor, l.R)
-	for i := range factors {
-		factors[i] = kernel.Factor{W: at(w, i*cols), Rows: 1, Cols: 1, Chan: int64(l.K), StepJ: int64(l.depth), StepCol: 1, N: int64(cols)}
+	// Rows of the output that reach one row of the image are StrideH apart, so filter rows that reach it are alike modulo the stride.
+	var order []int64
+	for class := range l.StrideH {
+		for r := range l.R {
+			if r*l.DilH%l.StrideH == class {
+				order = append(order, int64(r))
+			}
+		}
 	}
+	packed := b.scratch(panels * l.R * l.K * nr)
 	m := windowImage(l.Window, nil)
+	factors := make([]kernel.Factor, l.R)
+	for i, r := range order {
+		factors[i] = kernel.Factor{W: at(w, int(r)*cols), Rows: 1, Cols: 1, Chan: int64(l.K), StepJ: int64(l.depth), StepCol: 1, N: int64(cols)}
+	}
+	size := l.K * nr // of a panel
 	return append([]phase{{1, func(_, _ int) {
 		for i := range factors {
-			kernel.Pack(&factors[i], 0, panels, packed[i*size:])
+			for j := range panels { // Pack leaves room for the panels before this one
+				kernel.Pack(&factors[i], j, j+1, packed[(j*l.R+i-j)*size:])
+			}
 		}
-	}}}, overRows(l.N, l.P*l.Q*l.K*cols*l.R/16, func(lo, hi int) { m.Spread(packed, dy, l.K, dx, lo, hi, add) })...)
+	}}}, overRows(l.N, l.P*l.Q*l.K*cols*l.R/16, func(lo, hi int) { m.Spread(packed, order, dy, l.K, dx, lo, hi, add) })...)
 }

@@ -14,6 +14,8 @@ package kernel
 // #cgo nocallback cnn_run_thin_forward
 // #cgo noescape cnn_run_thin_filter
 // #cgo nocallback cnn_run_thin_filter
+// #cgo noescape cnn_run_narrow_filter
+// #cgo nocallback cnn_run_narrow_filter
 // #cgo noescape cnn_run_spread
 // #cgo nocallback cnn_run_spread
 // #cgo noescape cnn_sgemm

@@ -62,7 +62,19 @@ func (m *Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, 
 	C.cnn_run_thin_filter(image(m), first(dy), C.int64_t(filters), first(dw), C.int64_t(n0), C.int64_t(n1), first(scratch))
 }
 
-// Spread computes images [n0, n1) of the gradient dx of an image with few channels; packed holds the factors of the filter rows.
-func (m *Image) Spread(packed, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {
-	C.cnn_run_spread(image(m), first(packed), first(dy), C.int64_t(filters), first(dx), C.int64_t(n0), C.int64_t(n1), truth(add))
+// Spread computes images [n0, n1) of the gradient dx of an image with few channels. order lists the filter rows, packed holds their factors,
+// (panels, len(order), filters, columns of a tile).
+func (m *Image) Spread(packed []float32, order []int64, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {
+	C.cnn_run_spread(image(m), first(packed), (*C.int64_t)(unsafe.SliceData(order)), first(dy), C.int64_t(filters), first(dx), C.int64_t(n0),
+		C.int64_t(n1), truth(add))
+}
+
+// NarrowScratch returns the floats that a task of NarrowFilter needs.
+func (m *Image) NarrowScratch(filters int) int {
+	return int(C.cnn_narrow_scratch(image(m), C.int64_t(filters)))
+}
+
+// NarrowFilter writes the gradient of the filters of an image with few channels over grid rows [r0, r1) of all images to sum, (R·S·C, filters).
+func (m *Image) NarrowFilter(dy []float32, filters int, sum []float32, r0, r1 int, scratch []float32) {
+	C.cnn_run_narrow_filter(image(m), first(dy), C.int64_t(filters), first(sum), C.int64_t(r0), C.int64_t(r1), first(scratch))
 }

@@ -84,10 +84,13 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(m, weights, filters, y, e, n0, n1, scratch)) /* thin.h */                                                                 \
 	X(thin_filter, (const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, float *scratch),          \
 		(m, dy, filters, dw, n0, n1, scratch))                                                                                     \
+	X(narrow_filter,                                                                                                                   \
+		(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, float *scratch),            \
+		(m, dy, filters, sum, row0, row1, scratch)) /* narrow.h */                                                                 \
 	X(spread,                                                                                                                          \
-		(const cnn_image *m, const float *packed, const float *dy, int64_t filters, float *dx, int64_t n0, int64_t n1,             \
-			int64_t accumulate),                                                                                               \
-		(m, packed, dy, filters, dx, n0, n1, accumulate)) /* spread.h */                                                           \
+		(const cnn_image *m, const float *packed, const int64_t *order, const float *dy, int64_t filters, float *dx, int64_t n0,   \
+			int64_t n1, int64_t accumulate),                                                                                   \
+		(m, packed, order, dy, filters, dx, n0, n1, accumulate)) /* spread.h */                                                           \
 	X(act, (int64_t a, float *y, const float *x, int64_t n), (a, y, x, n))                                         /* elementwise.h */ \
 	X(act_backward, (int64_t a, float *dx, const float *dy, const float *y, int64_t n, int64_t add), (a, dx, dy, y, n, add))           \
 	X(add, (float *y, const float *a, const float *b, int64_t n), (y, a, b, n))                                                        \
@@ -146,6 +149,7 @@ typedef struct {
 	int64_t (*gather_scratch)(const cnn_gather *g, int64_t cols);
 	int64_t (*outer_scratch)(int64_t rows);
 	int64_t (*thin_scratch)(const cnn_image *m, int64_t filters);
+	int64_t (*narrow_scratch)(const cnn_image *m, int64_t filters);
 #define CNN_MEMBER(name, params, args) void(*name) params;
 	CNN_KERNELS(CNN_MEMBER)
 } cnn_kernels;
@@ -161,6 +165,7 @@ int64_t cnn_nr(void);
 int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols);
 int64_t cnn_outer_scratch(int64_t rows);
 int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters);
+int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters);
 #define CNN_DECLARE(name, params, args) void cnn_run_##name params;
 CNN_KERNELS(CNN_DECLARE)
 

@@ -12,6 +12,7 @@
 
 #include "depthwise.h"
 #include "elementwise.h"
+#include "narrow.h"
 #include "optim.h"
 #include "pool.h"
 #include "reduce.h"
@@ -26,5 +27,6 @@ const cnn_kernels KERNELS = {
 	.gather_scratch = gather_scratch,
 	.outer_scratch = outer_scratch,
 	.thin_scratch = thin_scratch,
+	.narrow_scratch = narrow_scratch,
 	CNN_KERNELS(CNN_ENTRY)
 };

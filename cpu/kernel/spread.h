@@ -1,39 +1,59 @@
 // The gradient of an image with few channels: a register tile whose columns were the channels alone would be mostly empty. So the columns
-// are the taps of one filter row with their channels, which are adjacent in the image too: a tile gives what MR windows add to
-// one image row, and each window's share is then added at its place.
+// are the taps of one filter row with their channels, which are adjacent in the image too: a tile gives what MR windows of each of the grid
+// rows that reach an image row add to it, and each window's share is then added at its place.
 
-// spread computes images [n0, n1) of dx, (h, w, c), from dy, (n, p, q, filters). packed holds, for each filter row, its factor of
-// filters rows and cols·c columns in panels. The windows' columns are not dilated.
-static void spread(const cnn_image *m, const float *packed, const float *dy, int64_t filters, float *dx, int64_t n0, int64_t n1,
-	int64_t accumulate) {
-	const int64_t len = m->cols * m->c, panels = (len + NR - 1) / NR, size = m->w * m->c;
+// spread_add adds the shares of count windows from column q on, rows of NR floats with n used, to an image row of size floats; the shares
+// begin at float from of the window.
+INLINE void spread_add(const cnn_image *m, float *out, int64_t size, const float *share, int64_t q, int64_t count, int64_t from, int64_t n) {
+	int64_t at = (q * m->step_w + m->first_w) * m->c + from;
+	for (int64_t r = 0; r < count; r++, at += m->step_w * m->c, share += NR) {
+		const int64_t lo = at < 0 ? -at : 0, hi = at + n > size ? size - at : n;
+		if (lo < hi)
+			add(out + at + lo, out + at + lo, share + lo, hi - lo);
+	}
+}
+
+// spread computes images [n0, n1) of dx, (h, w, c), from dy, (n, p, q, filters). order lists the filter rows so that
+// those that reach the same image rows follow one another; packed holds, in this order, their factors of filters rows and cols·c columns:
+// (panels, rows, filters, NR). The windows' columns are not dilated.
+static void spread(const cnn_image *m, const float *packed, const int64_t *order, const float *dy, int64_t filters, float *dx, int64_t n0,
+	int64_t n1, int64_t accumulate) {
+	const int64_t len = m->cols * m->c, panels = (len + NR - 1) / NR, size = m->w * m->c, grid = m->q * filters;
 	float share[MR * NR];
-	const float *a[MR];
+	const float *a[max_runs * MR], *above[max_runs];
 	float *rows[MR];
 	for (int64_t r = 0; r < MR; r++) rows[r] = share + r * NR;
-	tile t = {.a = a, .runs = 1, .len = filters, .step = 1, .c = rows};
-	if (!accumulate)
-		memset(dx + n0 * m->h * size, 0, 4 * (size_t)((n1 - n0) * m->h * size));
-	for (int64_t row = n0 * m->p; row < n1 * m->p; row++)
-		for (int64_t q = 0; q < m->q; q += MR) {
-			const int64_t count = m->q - q < MR ? m->q - q : MR;
-			for (int64_t r = 0; r < count; r++) a[r] = dy + (row * m->q + q + r) * filters;
-			for (int64_t i = 0; i < m->rows; i++) {
-				const int64_t h = row % m->p * m->step_h + m->first_h + i * m->dil_h;
-				if ((uint64_t)h >= (uint64_t)m->h)
-					continue;
-				float *out = dx + (row / m->p * m->h + h) * size;
+	tile t = {.a = a, .len = filters, .step = 1, .c = rows};
+	for (int64_t row = n0 * m->h; row < n1 * m->h; row++) {
+		float *out = dx + row * size;
+		if (!accumulate)
+			memset(out, 0, 4 * (size_t)size);
+		for (int64_t i = 0; i < m->rows;) {
+			// A run of packed filter rows whose grid rows exist: filter row order[i] reaches this image row from grid row p.
+			t.runs = 0;
+			int64_t first = i;
+			for (; i < m->rows && t.runs < max_runs; i++) {
+				const int64_t h = row % m->h - m->first_h - order[i] * m->dil_h, p = h / m->step_h;
+				if (h >= 0 && h % m->step_h == 0 && p < m->p)
+					above[t.runs++] = dy + (row / m->h * m->p + p) * grid;
+				else if (t.runs)
+					break;
+				else
+					first = i + 1;
+			}
+			if (!t.runs)
+				continue;
+			for (int64_t q = 0; q < m->q; q += MR) {
+				const int64_t count = m->q - q < MR ? m->q - q : MR;
+				for (int64_t j = 0; j < t.runs; j++)
+					for (int64_t r = 0; r < count; r++) a[j * MR + r] = above[j] + (q + r) * filters;
 				for (int64_t j = 0; j < panels; j++) {
-					t.b = packed + (i * panels + j) * filters * NR;
+					t.b = packed + (j * m->rows + first) * filters * NR;
 					t.n = len - j * NR < NR ? len - j * NR : NR;
 					tile_run(&t, count);
-					int64_t at = ((q * m->step_w) + m->first_w) * m->c + j * NR;
-					for (int64_t r = 0; r < count; r++, at += m->step_w * m->c) {
-						const int64_t lo = at < 0 ? -at : 0, hi = at + t.n > size ? size - at : t.n;
-						if (lo < hi)
-							add(out + at + lo, out + at + lo, rows[r] + lo, hi - lo);
-					}
+					spread_add(m, out, size, share, q, count, j * NR, t.n);
 				}
 			}
 		}
+	}
 }

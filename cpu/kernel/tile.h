@@ -15,7 +15,7 @@ typedef struct {
 	int64_t add;           // whether the result is added to what is there
 } tile;
 
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 
 // tile_full computes m rows of v vectors. Both are constants wherever it is inlined, so that the loops over them vanish and acc
 // becomes registers.
