@@ -19,8 +19,8 @@ func FuzzSafetensors(f *testing.F) {
 	}
 	f.Add(raw(`{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"i":{"dtype":"I64","shape":[],"data_offsets":[4,12]}}`, make([]byte, 12)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		file, err := openBytes(b)
-		if err != nil {
+		file := openHostile(t, b)
+		if file == nil {
 			return
 		}
 		sum := int64(0)
@@ -34,10 +34,6 @@ func FuzzSafetensors(f *testing.F) {
 			data, err := io.ReadAll(r)
 			if err != nil || int64(len(data)) != info.Size {
 				t.Fatalf("tensor %q: got %d bytes and %v, want %d", info.Name, len(data), err, info.Size)
-			}
-			s, err := file.Stats(info.Name)
-			if err != nil || s.Count != int64(info.Elems()) {
-				t.Fatalf("tensor %q: got statistics of %d elements and %v, want %d", info.Name, s.Count, err, info.Elems())
 			}
 			tensors = append(tensors, Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape, Raw: data})
 		}

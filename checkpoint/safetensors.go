@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -20,8 +21,13 @@ import (
 //
 // where the key "__metadata__" may hold a map of strings to strings, and n is padded with blanks.
 
-// maxHeader is the length of a header that the format's own implementation accepts.
-const maxHeader = 100_000_000
+// A header turns into several times as much memory, so that the size of the file alone is no bound. The format's own implementation takes
+// headers of up to 100 MB; those of the largest networks have a few MB.
+const (
+	maxHeader     = 16 << 20
+	maxKeys       = 1 << 17 // in all objects together: four for a tensor
+	maxDimensions = 64
+)
 
 // metadataKey is the header's entry that is no tensor.
 const metadataKey = "__metadata__"
@@ -86,10 +92,10 @@ func (f *File) placeTensors(dataStart int64) error {
 			if t.offset < end {
 				what = "an overlap"
 			}
-			return fmt.Errorf("tensor %q: want its data at offset %d, got %d: there is %s in the data", t.Name, end, t.offset, what)
+			return fmt.Errorf("tensor %s: want its data at offset %d, got %d: there is %s in the data", brief(t.Name), end, t.offset, what)
 		}
 		if t.Size > math.MaxInt64-dataStart-end {
-			return fmt.Errorf("tensor %q: its end overflows", t.Name)
+			return fmt.Errorf("tensor %s: its end overflows", brief(t.Name))
 		}
 		end += t.Size
 		t.offset += dataStart
@@ -105,6 +111,7 @@ func (f *File) placeTensors(dataStart int64) error {
 // headerParser reads the JSON by token, because encoding/json's maps would hide duplicate keys.
 type headerParser struct {
 	dec      *json.Decoder
+	keys     int // so far
 	tensors  []Info
 	metadata map[string]string
 }
@@ -138,17 +145,29 @@ func (p *headerParser) object(value func(key string) error) error {
 		}
 		key, ok := tok.(string)
 		if !ok {
-			return fmt.Errorf("want a key, got %v", tok)
+			return fmt.Errorf("want a key, got %s", brief(fmt.Sprint(tok)))
 		}
 		if seen[key] {
-			return fmt.Errorf("want one entry %q, got two", key)
+			return fmt.Errorf("want one entry %s, got two", brief(key))
+		}
+		if p.keys++; p.keys > maxKeys {
+			return fmt.Errorf("it has more than %d keys, which is beyond any network's: %w", maxKeys, ErrFormat)
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
-			return fmt.Errorf("%q: %w", key, err)
+			return fmt.Errorf("%s: %w", brief(key), err)
 		}
 	}
 	return p.delim('}')
+}
+
+// brief quotes what may be of any length.
+func brief(s string) string {
+	const longest = 200
+	if len(s) > longest {
+		return fmt.Sprintf("%q...", s[:longest])
+	}
+	return strconv.Quote(s)
 }
 
 func (p *headerParser) delim(want json.Delim) error {
@@ -157,7 +176,7 @@ func (p *headerParser) delim(want json.Delim) error {
 		return jsonError(err)
 	}
 	if tok != want {
-		return fmt.Errorf("want %v, got %v", want, tok)
+		return fmt.Errorf("want %v, got %s", want, brief(fmt.Sprint(tok)))
 	}
 	return nil
 }
@@ -178,7 +197,7 @@ func (p *headerParser) parseMetadata() error {
 		}
 		s, ok := tok.(string)
 		if !ok {
-			return fmt.Errorf("want a string, got %v", tok)
+			return fmt.Errorf("want a string, got %s", brief(fmt.Sprint(tok)))
 		}
 		p.metadata[key] = s
 		return nil
@@ -199,13 +218,13 @@ func (p *headerParser) parseTensor(name string) error {
 			}
 			s, ok := tok.(string)
 			if !ok {
-				return fmt.Errorf("want a string, got %v", tok)
+				return fmt.Errorf("want a string, got %s", brief(fmt.Sprint(tok)))
 			}
 			t.DType = DType(s)
 		case "shape":
-			shape, err = p.integers()
+			shape, err = p.integers(maxDimensions)
 		case "data_offsets":
-			offsets, err = p.integers()
+			offsets, err = p.integers(2)
 		default: // the reference implementation ignores what it does not know
 			var skip json.RawMessage
 			if err = p.dec.Decode(&skip); err != nil {
@@ -221,7 +240,7 @@ func (p *headerParser) parseTensor(name string) error {
 	case t.DType == "" || shape == nil || len(offsets) != 2:
 		return errors.New("want dtype, shape and two data_offsets, got something else")
 	case t.DType.Size() == 0:
-		return fmt.Errorf("tensors of type %s are not read; convert the file to F32, F16 or BF16: %w", t.DType, ErrFormat)
+		return fmt.Errorf("tensors of type %.20s are not read; convert the file to F32, F16 or BF16: %w", t.DType, ErrFormat)
 	case offsets[1] < offsets[0]:
 		return fmt.Errorf("want ascending data_offsets, got %v", offsets)
 	}
@@ -241,24 +260,27 @@ func (p *headerParser) parseTensor(name string) error {
 	return nil
 }
 
-// integers reads an array of integers that are not negative. The result is not nil.
-func (p *headerParser) integers() ([]int64, error) {
+// integers reads an array of at most so many integers that are not negative. The result is not nil.
+func (p *headerParser) integers(most int) ([]int64, error) {
 	if err := p.delim('['); err != nil {
 		return nil, err
 	}
 	list := []int64{}
 	for p.dec.More() {
+		if len(list) == most {
+			return nil, fmt.Errorf("want at most %d integers, got more", most)
+		}
 		tok, err := p.dec.Token()
 		if err != nil {
 			return nil, jsonError(err)
 		}
 		num, ok := tok.(json.Number)
 		if !ok {
-			return nil, fmt.Errorf("want an integer, got %v", tok)
+			return nil, fmt.Errorf("want an integer, got %s", brief(fmt.Sprint(tok)))
 		}
 		v, err := num.Int64()
 		if err != nil || v < 0 {
-			return nil, fmt.Errorf("want an integer from 0 to 2^63-1, got %v", num)
+			return nil, fmt.Errorf("want an integer from 0 to 2^63-1, got %s", brief(num.String()))
 		}
 		list = append(list, v)
 	}

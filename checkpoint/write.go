@@ -66,6 +66,9 @@ func newEncoder(tensors []Tensor, metadata map[string]string) (*encoder, error) 
 			return nil, fmt.Errorf("metadata %q: want UTF-8, got other bytes: %w", key, ErrTensor)
 		}
 	}
+	if keys := 4*len(tensors) + len(e.metadata) + 1; keys > maxKeys {
+		return nil, fmt.Errorf("want at most %d tensors, got %d: %w", maxKeys/4, len(tensors), ErrTensor)
+	}
 	for i := range e.tensors {
 		if e.tensors[i].DType == "" {
 			e.tensors[i].DType = F32
