@@ -137,8 +137,8 @@ func (f *File) Float32s(name string, dst []float32) error {
 	if err != nil {
 		return err
 	}
-	if !t.DType.IsFloat() {
-		return fmt.Errorf("%s: tensor %q: want floating-point elements, got %s; convert the file to F32: %w", f.path, name, t.DType, ErrFormat)
+	if err := f.wantFloats(t); err != nil {
+		return err
 	}
 	if err := f.fits(t, len(dst)); err != nil {
 		return err
@@ -155,6 +155,56 @@ func (f *File) Float32s(name string, dst []float32) error {
 		dst = dst[n:]
 		return nil
 	})
+}
+
+// Float32Blocks calls fn with the tensor's elements, as Float32s reads them, block by block in row-major order; first is the position of a
+// block's first element. The slice is reused. Where the elements are not row-major in the file, the tensor is in memory as a whole.
+func (f *File) Float32Blocks(name string, block int, fn func(first int, part []float32) error) error {
+	t, err := f.Info(name)
+	if err != nil {
+		return err
+	}
+	if err := f.wantFloats(t); err != nil {
+		return err
+	}
+	n := t.Elems()
+	block = max(1, min(n, block))
+	if t.view != nil {
+		whole := make([]float32, n)
+		if err := f.Float32s(name, whole); err != nil {
+			return err
+		}
+		for first := 0; first < n; first += block {
+			if err := fn(first, whole[first:min(n, first+block)]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	part := make([]float32, block)
+	first, filled := 0, 0
+	return f.stream(t, func(b []byte) error {
+		for size := t.DType.Size(); len(b) > 0; {
+			k := min(len(part)-filled, len(b)/size)
+			t.DType.float32s(part[filled:filled+k], b)
+			b = b[k*size:]
+			if filled += k; filled < len(part) && first+filled < n {
+				continue
+			}
+			if err := fn(first, part[:filled]); err != nil {
+				return err
+			}
+			first, filled = first+filled, 0
+		}
+		return nil
+	})
+}
+
+func (f *File) wantFloats(t Info) error {
+	if !t.DType.IsFloat() {
+		return fmt.Errorf("%s: tensor %q: want floating-point elements, got %s; convert the file to F32: %w", f.path, t.Name, t.DType, ErrFormat)
+	}
+	return nil
 }
 
 // Int64s reads a tensor of integers or booleans into dst. U64 elements above the range of int64 wrap.

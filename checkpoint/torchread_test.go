@@ -159,3 +159,58 @@ func TestConcurrentReading(t *testing.T) {
 func flagged(flag string) []byte {
 	return slices.Concat([]byte{opEmptyDict}, new(pickler).text(flag).Bytes(), []byte{opNewTrue, opSetItem})
 }
+
+// Blocks of any length, across the chunks in which the file is read, make the same tensor as one piece.
+func TestFloat32Blocks(t *testing.T) {
+	for _, file := range []string{"types.pth", "types-big-endian.pth", "views.pth", "views-legacy.pth"} {
+		f, err := Open(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for _, info := range f.Tensors() {
+			if !info.DType.IsFloat() {
+				if err := f.Float32Blocks(info.Name, 1, nil); !errors.Is(err, ErrFormat) {
+					t.Errorf("%s: got %v, want ErrFormat", info.Name, err)
+				}
+				continue
+			}
+			want := make([]float32, info.Elems())
+			if err := f.Float32s(info.Name, want); err != nil {
+				t.Fatal(err)
+			}
+			for _, block := range []int{0, 1, 3, len(want), len(want) + 1} {
+				wantBlocks(t, f, info.Name, block, want)
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "long.safetensors")
+	want := normals(2*chunkBytes/4+5, 0)
+	if err := Write(path, []Tensor{{Name: "x", Shape: []int{len(want)}, Data: want}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, block := range []int{chunkBytes/4 - 1, chunkBytes / 4, chunkBytes/4 + 1, 1000, 1 << 30} {
+		wantBlocks(t, f, "x", block, want)
+	}
+}
+
+func wantBlocks(t *testing.T, f *File, name string, block int, want []float32) {
+	t.Helper()
+	var got []float32
+	err := f.Float32Blocks(name, block, func(first int, part []float32) error {
+		if first != len(got) || len(part) > max(block, 1) || len(part) == 0 {
+			t.Errorf("%s in blocks of %d: got %d elements from %d after %d", name, block, len(part), first, len(got))
+		}
+		got = append(got, part...)
+		return nil
+	})
+	same := func(a, b float32) bool { return a == b || a != a && b != b }
+	if err != nil || !slices.EqualFunc(got, want, same) {
+		t.Errorf("%s in blocks of %d: %v, %d elements, want %d", name, block, err, len(got), len(want))
+	}
+}

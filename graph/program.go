@@ -261,7 +261,8 @@ func (tr *Training) EMA() *Weights { return tr.ema }
 // States returns the names of the optimiser's slabs.
 func (tr *Training) States() []string { return tr.opt.States() }
 
-// GetState copies the part of optimiser slab i that belongs to p to dst, in the order of p.Dims; SetState copies it back.
+// GetState copies the part of optimiser slab i that belongs to p to dst, in the order of p.Dims; SetState copies it back, and SetStatePart the
+// elements from first on.
 func (tr *Training) GetState(i int, p *Param, dst []float32) error {
 	if err := tr.hasGradient(p, len(dst)); err != nil {
 		return err
@@ -288,7 +289,19 @@ func (tr *Training) SetState(i int, p *Param, src []float32) error {
 	if err := tr.hasGradient(p, len(src)); err != nil {
 		return err
 	}
-	return tr.dev.Upload(tr.weights.of(p, tr.state[i]), device.Bytes(src))
+	return tr.SetStatePart(i, p, 0, src)
+}
+
+// SetStatePart is SetState for the elements from first on.
+func (tr *Training) SetStatePart(i int, p *Param, first int, src []float32) error {
+	if err := tr.hasGradient(p, p.Len()); err != nil {
+		return err
+	}
+	mem, err := part(p, tr.weights.of(p, tr.state[i]), first, len(src))
+	if err != nil {
+		return err
+	}
+	return tr.dev.Upload(mem, device.Bytes(src))
 }
 
 // Gradient copies the gradient of p to dst, in the order of p.Dims.

@@ -118,7 +118,27 @@ func (w *Weights) Set(p *Param, src []float32) error {
 	if err := w.owns(p, len(src)); err != nil {
 		return err
 	}
-	return w.dev.Upload(w.mem(p), device.Bytes(src))
+	return w.SetPart(p, 0, src)
+}
+
+// SetPart copies src to the elements of p from first on, so that large weights need not be in the host's memory as a whole.
+func (w *Weights) SetPart(p *Param, first int, src []float32) error {
+	if err := w.owns(p, p.Len()); err != nil {
+		return err
+	}
+	mem, err := part(p, w.mem(p), first, len(src))
+	if err != nil {
+		return err
+	}
+	return w.dev.Upload(mem, device.Bytes(src))
+}
+
+// part returns n elements of a parameter's memory from first on.
+func part(p *Param, mem device.Mem, first, n int) (device.Mem, error) {
+	if first < 0 || first > p.Len() || n > p.Len()-first {
+		return device.Mem{}, fmt.Errorf("graph: values %d to %d for %s, wanted some of %d", first, first+n, p.Name, p.Len())
+	}
+	return mem.Slice(4*int64(first), 4*int64(n)), nil
 }
 
 // Get copies p from the device to dst, in the order of p.Dims.

@@ -64,5 +64,5 @@ func LoadWeights(f *checkpoint.File, w *graph.Weights) error {
 	if err := f.Verify(); err != nil {
 		return err
 	}
-	return importTensors(f, "", w.Graph().Params(), w.Set)
+	return importTensors(f, "", w.Graph().Params(), w.SetPart)
 }

@@ -148,17 +148,17 @@ func (r *Run) readState(path string) error {
 		return fmt.Errorf("%w: the data set %s is not the one that the run began with; restore it, or start a new run", ErrRun, r.Config.Data)
 	}
 	params := r.graph.Params()
-	if err := importTensors(f, "model.", params, r.weights.Set); err != nil {
+	if err := importTensors(f, "model.", params, r.weights.SetPart); err != nil {
 		return err
 	}
 	if ema := r.tr.EMA(); ema != nil {
-		if err := importTensors(f, "ema.", params, ema.Set); err != nil {
+		if err := importTensors(f, "ema.", params, ema.SetPart); err != nil {
 			return err
 		}
 	}
 	for i, name := range r.tr.States() {
-		err := importTensors(f, "optimizer."+name+".", trainable(params), func(p *graph.Param, src []float32) error {
-			return r.tr.SetState(i, p, src)
+		err := importTensors(f, "optimizer."+name+".", trainable(params), func(p *graph.Param, first int, src []float32) error {
+			return r.tr.SetStatePart(i, p, first, src)
 		})
 		if err != nil {
 			return err

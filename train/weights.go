@@ -10,11 +10,14 @@ import (
 
 // This file is the boundary between the engine's layout (KRSC filters, features in the order H, W, C) and that of checkpoints (PyTorch's).
 
-// getter and setter read and write one parameter, or the optimiser's state of one, in the order of graph.Param.Dims.
+// getter reads one parameter, or the optimiser's state of one, in the order of graph.Param.Dims; setter writes the elements from first on.
 type (
 	getter func(p *graph.Param, dst []float32) error
-	setter func(p *graph.Param, src []float32) error
+	setter func(p *graph.Param, first int, src []float32) error
 )
+
+// importBlock is how many elements are in the host's memory at a time while weights are read. VGG's largest tensor alone has a hundred times as many.
+const importBlock = 1 << 20
 
 // exportTensors describes parameters as checkpoint tensors under prefix; the values are fetched while the file is written. A value that is not
 // finite gives an error that wraps ErrDiverged: an update can spoil the weights after a step whose loss was still good, and such weights must
@@ -52,24 +55,30 @@ func importTensors(f *checkpoint.File, prefix string, params []*graph.Param, set
 	if err := checkTensors(f, prefix, params); err != nil {
 		return err
 	}
-	var file, mem []float32
+	var mem []float32
 	for _, p := range params {
-		n := p.Len()
-		file = slices.Grow(file[:0], n)[:n]
-		if err := f.Float32s(prefix+p.Name, file); err != nil {
-			return err
-		}
-		if p.Perm == nil {
-			if err := set(p, file); err != nil {
-				return err
+		shape := permuted(p.Dims, p.Perm)
+		block := importBlock
+		if p.Perm != nil {
+			// Rows of the first axis can be permuted on their own if it stays the first.
+			rows := shape[0]
+			if row := p.Len() / rows; p.Perm[0] == 0 {
+				rows = min(rows, max(1, importBlock/row))
 			}
-			continue
+			block = p.Len() / shape[0] * rows
 		}
-		mem = slices.Grow(mem[:0], n)[:n]
-		if err := checkpoint.Permute(mem, file, permuted(p.Dims, p.Perm), inverse(p.Perm)); err != nil {
-			return err
-		}
-		if err := set(p, mem); err != nil {
+		err := f.Float32Blocks(prefix+p.Name, block, func(first int, part []float32) error {
+			if p.Perm != nil {
+				mem = slices.Grow(mem[:0], len(part))[:len(part)]
+				dims := append([]int{len(part) / (p.Len() / shape[0])}, shape[1:]...)
+				if err := checkpoint.Permute(mem, part, dims, inverse(p.Perm)); err != nil {
+					return err
+				}
+				part = mem
+			}
+			return set(p, first, part)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -90,6 +99,9 @@ func checkTensors(f *checkpoint.File, prefix string, params []*graph.Param) erro
 
 // permuted returns the extents after a permutation of axes, inverse the permutation that undoes it.
 func permuted(dims, perm []int) []int {
+	if perm == nil {
+		return dims
+	}
 	out := make([]int, len(perm))
 	for i, a := range perm {
 		out[i] = dims[a]
