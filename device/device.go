@@ -66,6 +66,13 @@ type Workspacer interface {
 	Workspace(c WorkspaceCall) int64
 }
 
+// A Capturer records steps and replays them all at once, which spares the host's work for each.
+type Capturer interface {
+	// Capture calls run, which calls steps, and records what they start instead of starting it. The step that it returns does all of that; it
+	// lives as long as the device. Run must not upload, download, allocate or bind.
+	Capture(run func() error) (Step, error)
+}
+
 // A Step runs one bound call: asynchronously, in the order of the calls to steps, and without allocating.
 type Step func() error
 

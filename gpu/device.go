@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/gpu/internal/driver"
 	"gorgonia.org/cu"
 )
 
-// Device implements device.Device and device.Workspacer.
+// Device implements device.Device, device.Workspacer and device.Capturer.
 //
 // A CUDA context belongs to the thread that works with it, and goroutines move between threads. Each method therefore ties its
 // goroutine to its thread and makes the context current, which costs a tenth of a microsecond; the alternative, a goroutine that owns the
@@ -29,13 +30,14 @@ type Device struct {
 	kernels map[string]*kernel
 	graphs  []driver.Graph
 	lost    error // the first error that the context did not survive
+	noGraph bool
 	closed  bool
 }
 
 var errClosed = errors.New("cuda: the device is closed, open another one")
 
 // Open returns the GPU of that index. The error wraps ErrNoDevice if there is none.
-func Open(index int) (device.Device, error) {
+func Open(index int, options ...Option) (device.Device, error) {
 	list, err := List()
 	if err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func Open(index int) (device.Device, error) {
 	if index < 0 || index >= len(list) {
 		return nil, fmt.Errorf("%w: cuda:%d, wanted one of the %d GPUs cuda:0 to cuda:%d", ErrNoDevice, index, len(list), len(list)-1)
 	}
-	d := &Device{info: list[index], modules: map[string]cu.Module{}, kernels: map[string]*kernel{}}
+	d := &Device{info: list[index], noGraph: slices.Contains(options, NoGraph), modules: map[string]cu.Module{}, kernels: map[string]*kernel{}}
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

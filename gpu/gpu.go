@@ -20,6 +20,12 @@ var ErrNoDevice = errors.New("no usable CUDA device")
 // a memory error that ECC cannot correct. What is on the device must not be saved.
 var ErrLost = errors.New("the CUDA context is lost")
 
+// An Option changes how a device works.
+type Option int
+
+// NoGraph makes Capture record nothing: a replay then does the steps one by one.
+const NoGraph Option = 1
+
 // Error is an error that the driver reported.
 type Error struct {
 	Op   string // what was being done

@@ -14,4 +14,4 @@ var errNotBuilt = fmt.Errorf("%w: this program has no CUDA device; build it with
 func List() ([]Info, error) { return nil, errNotBuilt }
 
 // Open returns the GPU of that index. The error wraps ErrNoDevice if there is none.
-func Open(index int) (device.Device, error) { return nil, errNotBuilt }
+func Open(int, ...Option) (device.Device, error) { return nil, errNotBuilt }

@@ -68,6 +68,10 @@ func bindRMSprop(b *binder, r device.RMSprop) {
 	}
 }
 
+func bindRecord(b *binder, r device.Record) {
+	b.launch("optimizer", "record", grid{}, b.mem(r.Log), b.mem(r.Halt), b.mem(r.Norm), b.mem(r.Stats), b.mem(r.Hyper), int32(r.Slots))
+}
+
 func bindEMA(b *binder, e device.EMA) {
 	avg, w := b.mem(e.E), b.mem(e.W)
 	b.launch("optimizer", "ema_f32", b.stride(ceilDiv(int64(e.N), 4), 256), avg, w, int64(e.N), b.mem(e.Hyper), boolArg(aligned(avg, w)))

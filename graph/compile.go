@@ -60,11 +60,13 @@ type Memory struct {
 	Activations int64 `json:"activations"`
 	// Workspace is what the kernels' scratch memory adds to the peak.
 	Workspace int64 `json:"workspace"`
+	// Results are the losses and counters of the last steps.
+	Results int64 `json:"results"`
 }
 
 // Total returns the sum.
 func (m Memory) Total() int64 {
-	return m.Weights + m.Gradients + m.Optimizer + m.EMA + m.Activations + m.Workspace
+	return m.Weights + m.Gradients + m.Optimizer + m.EMA + m.Activations + m.Workspace + m.Results
 }
 
 // Plan is the result of compiling without a device's memory: what would be allocated, and what each layer would do.
@@ -132,6 +134,7 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 		p.Memory.Weights += e.Type().Size() * int64(slabs.total)
 	}
 	if cfg.train {
+		p.Memory.Results = resultBytes
 		trained := slabs.upTo[g.stage]
 		p.Memory.Gradients = 4 * int64(trained)
 		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))
@@ -151,7 +154,7 @@ func imagined(l slabLayout, cfg *config) (*Weights, *training) {
 	if !cfg.train {
 		return w, nil
 	}
-	tr := &training{grad: slab(l.trained), ema: &Weights{slab: slab(l.total)}}
+	tr := &training{grad: slab(l.trained), results: slab(resultBytes / 4), ema: &Weights{slab: slab(l.total)}}
 	for range cfg.opt.States() {
 		tr.state = append(tr.state, slab(l.trained))
 	}
@@ -265,6 +268,9 @@ func (e *Emit) update() {
 	u := device.Update{N: n, MaxNorm: e.cfg.maxNorm, Segments: segments(&e.weights.slabLayout, e.g.params, e.cfg.group), W: part(e.weights.slab), G: part(e.train.grad)}
 	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
 	e.Do(device.Norm2{N: n, X: u.G, Y: u.Norm})
+	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
+	e.Do(device.Record{Slots: resultSlots, Stats: e.use(bufKey{kind: bufStats}, device.StatsWords), Norm: u.Norm, Hyper: e.Hyper(),
+		Halt: e.train.halt(), Log: e.train.log()})
 	u.Norm = e.use(bufKey{kind: bufNorm}, 1)
 	u.Hyper = e.Hyper()
 	e.Do(e.cfg.opt.Call(u, e.train.state))

@@ -8,9 +8,8 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 )
 
-// FindNonFinite repeats the last step up to the update, call by call, and says in words where the first value that is not finite came up,
-// or "" if none did. It is slow and meant for a run that has just diverged: the batch, the weights and the masks are still
-// those of the last step.
+// FindNonFinite repeats the step that was loaded last, call by call and up to the update, and says in words where the first value that is not
+// finite came up, or "" if none did. It is slow and meant for a run that has diverged: from that step on the weights are what they were.
 func (tr *Training) FindNonFinite() (string, error) {
 	if bad, err := tr.nonFinite(tr.x, device.Float32); err != nil || bad {
 		return "the input batch", err

@@ -158,14 +158,7 @@ func TestDivergedStepChangesNothing(t *testing.T) {
 		if err := r.tr.Step(r.x, r.y, 0, 0.1, 0); err != nil {
 			t.Fatal(err)
 		}
-		trained := func() []float64 {
-			v := slices.Clone(r.dev.Float64s(r.w.slab)[:r.w.trained])
-			for _, s := range r.tr.state {
-				v = append(v, r.dev.Float64s(s)...)
-			}
-			return v
-		}
-		before := trained()
+		before := r.trained()
 		r.x[0] = float32(math.Inf(1))
 		if err := r.tr.Step(r.x, r.y, 1, 0.1, 0); err != nil {
 			t.Fatal(err)
@@ -173,7 +166,7 @@ func TestDivergedStepChangesNothing(t *testing.T) {
 		if _, norm, err := r.tr.Stats(); err != nil || !math.IsNaN(float64(norm)) {
 			t.Errorf("%T: norm %v, %v, want NaN", opt, norm, err)
 		}
-		if !slices.Equal(trained(), before) {
+		if !slices.Equal(r.trained(), before) {
 			t.Errorf("%T: a step with a gradient that is not finite changed weights or state", opt)
 		}
 	}

@@ -16,6 +16,7 @@ type program struct {
 	batch, in, classes int // samples; floats of one input; classes
 	steps              []device.Step
 	calls              []callRecord
+	replay             device.Step // all steps at once, or nil
 	arena              device.Mem
 	x, t, stats        device.Mem
 	out                device.Mem // (N, H, W, C) in float32: the output of config.until, or of an evaluation the logits
@@ -69,12 +70,18 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		}
 		return device.Mem{}
 	}
-	out := at(bufResult)
-	if out.IsZero() && !cfg.train {
-		out = e.Out(last)
+	p := program{dev: w.dev, plan: plan, out: at(bufResult), precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
+		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}
+	if p.out.IsZero() && !cfg.train {
+		p.out = e.Out(last)
 	}
-	return program{dev: w.dev, plan: plan, out: out, precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
-		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}, nil
+	if c, ok := w.dev.(device.Capturer); ok {
+		var err error
+		if p.replay, err = c.Capture(p.each); err != nil {
+			return none, err
+		}
+	}
+	return p, nil
 }
 
 // Plan returns the memory plan.
@@ -97,7 +104,16 @@ func (p *program) upload(x, t []float32) error {
 	return p.dev.Upload(p.t, device.Bytes(t))
 }
 
+// run does all steps.
 func (p *program) run() error {
+	if p.replay != nil {
+		return p.replay()
+	}
+	return p.each()
+}
+
+// each does the steps one by one.
+func (p *program) each() error {
 	for _, s := range p.steps {
 		if err := s(); err != nil {
 			return err
@@ -160,9 +176,10 @@ func decodeStats(w [device.StatsWords]float32) device.Stats {
 
 // training is the memory of a training program beside weights and activations. Slabs have the layout of the trained part of the weights.
 type training struct {
-	grad  device.Mem
-	state []device.Mem
-	ema   *Weights
+	grad    device.Mem
+	state   []device.Mem
+	ema     *Weights
+	results device.Mem
 }
 
 // Training trains a graph.
@@ -175,8 +192,8 @@ type Training struct {
 	opt        Optimizer
 	hyperWords device.Hyper // here rather than in Step, so that a step does not allocate
 	hyperBytes [4 * device.HyperWords]byte
-	words      [device.StatsWords]float32
-	normWord   [1]float32
+	unread     unread
+	words      [resultSlots * device.RecordWords]float32 // results, as read from the device
 }
 
 // CompileTraining binds g for training w. With an EMA the average starts as a copy of w, so fill the weights first. Of a training in stages it
@@ -203,6 +220,9 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
 	if tr.grad, err = alloc("gradients", w.trained); err != nil {
 		return nil, err
 	}
+	if tr.results, err = alloc("results", resultBytes/4); err != nil {
+		return nil, err
+	}
 	for _, name := range c.Optimizer.States() {
 		m, err := alloc("optimizer state "+name, w.trained)
 		if err != nil {
@@ -225,8 +245,23 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
 }
 
 // Step trains on one batch, x (N, H, W, C) and t (N, classes). updates counts the steps before this one, from which dropout and the
-// optimiser's bias correction follow; lr is the learning rate and emaDecay the weight of the old average.
+// optimiser's bias correction follow; lr is the learning rate and emaDecay the weight of the old average. It does not wait for the device; see
+// Results.
 func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) error {
+	if err := tr.load(x, t, updates, lr, emaDecay); err != nil {
+		return err
+	}
+	if err := tr.run(); err != nil {
+		return err
+	}
+	tr.unread.started(updates)
+	return nil
+}
+
+// Load brings the batch of a step to the device without training on it, for FindNonFinite.
+func (tr *Training) Load(x, t []float32, updates int) error { return tr.load(x, t, updates, 0, 0) }
+
+func (tr *Training) load(x, t []float32, updates int, lr, emaDecay float32) error {
 	h := &tr.hyperWords
 	*h = device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
 	tr.opt.Hyper(h, updates-tr.began)
@@ -234,22 +269,7 @@ func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) erro
 	if err := tr.dev.Upload(tr.hyper, tr.hyperBytes[:]); err != nil {
 		return err
 	}
-	if err := tr.upload(x, t); err != nil {
-		return err
-	}
-	return tr.run()
-}
-
-// Stats waits for the last step and returns its loss and counters, and the length of the gradient before clipping. If the length is not
-// finite, the step left the weights as they were.
-func (tr *Training) Stats() (device.Stats, float32, error) {
-	if err := tr.dev.Download(device.Bytes(tr.words[:]), tr.stats); err != nil {
-		return device.Stats{}, 0, err
-	}
-	if err := tr.dev.Download(device.Bytes(tr.normWord[:]), tr.norm); err != nil {
-		return device.Stats{}, 0, err
-	}
-	return decodeStats(tr.words), tr.normWord[0], nil
+	return tr.upload(x, t)
 }
 
 // Weights returns the weights that are trained, EMA their moving average or nil.

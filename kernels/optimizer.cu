@@ -141,3 +141,15 @@ EXPORT_KERNEL(ema_f32, threads, 4, (float *e, const float *__restrict__ w, index
 	}
 	for (index_t i = done + grid_thread(); i < n; i += grid_threads()) e[i] = keep * e[i] + (1 - keep) * w[i];
 }
+
+// Row hyper[0] % slots of log (slots, 5) = {stats[0..4), norm[0]}; then norm[0] is NaN if the loss or the norm is not finite, or ever was: see
+// device.Record. One thread works: there are five words.
+EXPORT_KERNEL(record, 32, 1, (float *log, float *halt, float *norm, const float *__restrict__ stats, const uint32_t *__restrict__ hyper, int slots)) {
+	if (threadIdx.x > 0) return;
+	float *const row = log + hyper[0] % slots * 5;
+	for (int i = 0; i < 4; i++) row[i] = stats[i];
+	const float length = norm[0];
+	row[4] = length;
+	if (!isfinite(stats[0]) || !isfinite(length)) halt[0] = 1;
+	if (halt[0] != 0) norm[0] = nanf("");
+}

@@ -13,10 +13,10 @@ import (
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
-	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/graph"
 )
 
-// progressInterval is the time between two Progress events.
+// progressInterval is the time between two Progress events, and between two looks at the results of steps: the device works on meanwhile.
 const progressInterval = 100 * time.Millisecond
 
 // Train runs until the last epoch, or until ctx is cancelled: then it finishes the step under way, saves, and returns an error that wraps ErrInterrupted. A loss or
@@ -95,6 +95,9 @@ func (r *Run) epoch(ctx context.Context) error {
 	lastNote := time.Now()
 	for {
 		if ctx.Err() != nil {
+			if err := r.collect(); err != nil {
+				return err
+			}
 			p.Seconds = begin.total()
 			return r.interrupted()
 		}
@@ -110,16 +113,27 @@ func (r *Run) epoch(ctx context.Context) error {
 		}
 		it.Release(b)
 		if n := r.Config.SaveEvery; n > 0 && p.Updates%n == 0 && p.Batch < r.batches.Batches() {
+			if err := r.collect(); err != nil {
+				return err
+			}
 			p.Seconds = begin.total()
 			if err := r.saveState(); err != nil {
 				return err
 			}
 			r.notify(Saved{Path: r.Dir.File("state"), Updates: p.Updates})
 		}
-		if now := time.Now(); now.Sub(lastNote) >= progressInterval || p.Batch == r.batches.Batches() {
+		now := time.Now()
+		if now.Sub(lastNote) >= r.interval || p.Batch == r.batches.Batches() {
 			lastNote = now
+			if err := r.collect(); err != nil {
+				return err
+			}
 			r.notify(r.status(begin, first, it.Wait()))
 			r.reportSkipped()
+		} else if r.tr.Unread() == graph.MaxUnread {
+			if err := r.collect(); err != nil {
+				return err
+			}
 		}
 	}
 	trainTime := time.Since(begin.start)
@@ -180,32 +194,41 @@ func (r *Run) saveEpoch(better bool) error {
 	return saveResults(r.Dir.File("results.csv"), r.progress.Rows)
 }
 
-// step trains on one batch and books its result.
+// step starts the training on one batch. Its results are booked by collect.
 func (r *Run) step(b *loader.Batch) error {
 	p := &r.progress
 	if err := r.tr.Step(b.X, b.T, p.Updates, float32(r.sched.At(p.Updates)), r.Config.emaDecay(p.Updates)); err != nil {
 		return err
 	}
-	st, norm, err := r.tr.Stats()
+	p.Updates++
+	p.Batch++
+	return nil
+}
+
+// collect waits for the steps that were started and books their results, in their order. It comes before everything that saves: from a step
+// that has diverged on, nothing may be kept.
+func (r *Run) collect() error {
+	results, err := r.tr.Results()
 	if err != nil {
 		return err
 	}
-	if !finite(st.Loss) || !finite(norm) {
-		return r.diverged(b, st, norm)
+	s := &r.progress.Sums
+	for _, st := range results {
+		if !finite(st.Loss) || !finite(st.Norm) {
+			return r.diverged(st)
+		}
+		s.Loss += float64(st.Loss) * float64(st.Rows)
+		s.Top1 += float64(st.Top1)
+		s.Rows += float64(st.Rows)
 	}
-	p.Sums.Loss += float64(st.Loss) * float64(st.Rows)
-	p.Sums.Top1 += float64(st.Top1)
-	p.Sums.Rows += float64(st.Rows)
-	p.Updates++
-	p.Batch++
 	return nil
 }
 
 func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
 // diverged says where a step went wrong.
-func (r *Run) diverged(b *loader.Batch, st device.Stats, norm float32) error {
-	where, err := r.tr.FindNonFinite()
+func (r *Run) diverged(st graph.StepResult) error {
+	where, names, err := r.nonFinite(st.Step)
 	if err != nil {
 		return err
 	}
@@ -213,12 +236,31 @@ func (r *Run) diverged(b *loader.Batch, st device.Stats, norm float32) error {
 		where = "the gradient's norm, which overflows although each element is finite"
 	}
 	return fmt.Errorf("%w in epoch %d, step %d: loss %v, gradient norm %v; the first value that is not finite came up in %s, on the batch of %s; %s",
-		ErrDiverged, r.progress.Epoch+1, r.progress.Batch+1, st.Loss, norm, where, batchNames(r.source.Train, b), r.advice())
+		ErrDiverged, r.progress.Epoch+1, r.batchOf(st.Step)+1, st.Loss, st.Norm, where, names, r.advice())
+}
+
+// batchOf returns the batch of this epoch that a step was on, from 0.
+func (r *Run) batchOf(step int) int { return r.progress.Batch - (r.progress.Updates - step) }
+
+// nonFinite repeats a step of this epoch, on the same batch drawn again, and says where the first value that is not finite comes up, and the names
+// of its first samples.
+func (r *Run) nonFinite(step int) (where, names string, err error) {
+	it := r.batches.Epoch(context.Background(), r.progress.Epoch, r.batchOf(step))
+	defer it.Close()
+	b, err := it.Next()
+	if err != nil {
+		return "", "", err
+	}
+	if err := r.tr.Load(b.X, b.T, step); err != nil {
+		return "", "", err
+	}
+	where, err = r.tr.FindNonFinite()
+	return where, batchNames(r.source.Train, b), err
 }
 
 // divergedAfter adds to the error of a validation which layer the last update has spoilt.
 func (r *Run) divergedAfter(validation error) error {
-	where, err := r.tr.FindNonFinite()
+	where, _, err := r.nonFinite(r.progress.Updates - 1)
 	if err != nil {
 		return errors.Join(validation, err)
 	}

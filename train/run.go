@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
@@ -37,13 +38,14 @@ type Run struct {
 	resumed   bool
 	found     bool            // a state was found to continue from
 	before    Config          // of the run that is resumed
+	interval  time.Duration   // between two looks at the results of steps
 	skipped   map[string]bool // corrupt samples that were reported, by name
 }
 
 // Start prepares a new run in a directory of its own. It returns errors that wrap ErrConfig, ErrRun, data.ErrFormat, data.ErrCorrupt,
 // graph.ErrShape or device.ErrUnsupported, or an *device.OutOfMemoryError, before anything has been written.
 func Start(ctx context.Context, c Config, dev device.Device, observers ...Observer) (*Run, error) {
-	r := &Run{Config: c, observers: observers}
+	r := &Run{Config: c, observers: observers, interval: progressInterval}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(err, r.closeSource())
 	}
@@ -72,7 +74,7 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Dir: dir, observers: observers, resumed: true}
+	r := &Run{Dir: dir, observers: observers, resumed: true, interval: progressInterval}
 	fail := func(err error) (*Run, error) { return nil, errors.Join(err, r.Close()) }
 	before, err := LoadConfig(path)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cnnctl/cnnctl/bench"
 	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/cnnctl/cnnctl/zoo"
@@ -21,6 +22,7 @@ import (
 type benchFlags struct {
 	batch, size, channels, classes int
 	opt, device                    string
+	options                        func() []gpu.Option
 }
 
 func (b *benchFlags) define(cmd *cobra.Command) {
@@ -31,6 +33,7 @@ func (b *benchFlags) define(cmd *cobra.Command) {
 	f.IntVar(&b.classes, "classes", 0, "classes (default: the published model's)")
 	f.StringVar(&b.opt, "opt", "", "optimizer (default: the model's)")
 	f.StringVar(&b.device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	b.options = graphFlag(f)
 }
 
 // open builds the model and opens the device.
@@ -59,7 +62,7 @@ func (b *benchFlags) open(model string) (*graph.Graph, device.Device, train.Conf
 	if err != nil {
 		return nil, nil, c, usageError{err}
 	}
-	dev, err := openDevice(b.device)
+	dev, err := openDevice(b.device, b.options()...)
 	return g, dev, c, err
 }
 

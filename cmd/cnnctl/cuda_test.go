@@ -59,6 +59,8 @@ func TestTrainOnCUDA(t *testing.T) {
 	}
 	cnnctl(t, work, "train", "--resume", stopped).want(t, exitDone, "Resuming", "Done")
 	sameRun(t, stopped, whole)
+	cnnctl(t, work, append(args, "cuda", "--no-cuda-graph")...).want(t, exitDone, "Done")
+	sameRun(t, filepath.Join(work, "p", "lenet5-3"), whole)
 
 	gpu, cpu := results(t, whole), results(t, filepath.Join(work, "p", "cpu"))
 	for i := 1; i <= 2; i++ { // later, rounding has grown

@@ -8,31 +8,32 @@ import (
 	"github.com/cnnctl/cnnctl/cpu"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/gpu"
+	"github.com/spf13/pflag"
 )
 
 // openDevice opens the device that a --device flag names. This file and devices.go are the only places that know concrete devices.
-func openDevice(name string) (device.Device, error) {
+func openDevice(name string, options ...gpu.Option) (device.Device, error) {
 	index, numbered := strings.CutPrefix(name, "cuda:")
 	switch {
 	case name == "auto":
-		if d := firstGPU(); d != nil {
+		if d := firstGPU(options); d != nil {
 			return d, nil
 		}
 		return cpu.New(0), nil
 	case name == "cpu":
 		return cpu.New(0), nil
 	case name == "cuda":
-		return openGPU(name, 0)
+		return openGPU(name, 0, options)
 	case numbered:
 		if i, err := strconv.ParseUint(index, 10, 16); err == nil {
-			return openGPU(name, int(i))
+			return openGPU(name, int(i), options)
 		}
 	}
 	return nil, usageError{fmt.Errorf("--device %q, wanted auto, cpu, cuda or cuda:N", name)}
 }
 
-func openGPU(name string, index int) (device.Device, error) {
-	d, err := gpu.Open(index)
+func openGPU(name string, index int, options []gpu.Option) (device.Device, error) {
+	d, err := gpu.Open(index, options...)
 	if err != nil {
 		return nil, fmt.Errorf("--device %s: %w; or use --device cpu", name, err)
 	}
@@ -40,15 +41,26 @@ func openGPU(name string, index int) (device.Device, error) {
 }
 
 // firstGPU returns the first GPU that can be used, or nil. What is wrong with the others, cnnctl devices tells.
-func firstGPU() device.Device {
+func firstGPU(options []gpu.Option) device.Device {
 	list, err := gpu.List()
 	if err != nil {
 		return nil
 	}
 	for _, g := range list {
-		if d, err := gpu.Open(g.Index); err == nil {
+		if d, err := gpu.Open(g.Index, options...); err == nil {
 			return d
 		}
 	}
 	return nil
+}
+
+// graphFlag defines --no-cuda-graph. The options that it returns are those of the device, once the flags have been read.
+func graphFlag(f *pflag.FlagSet) func() []gpu.Option {
+	off := f.Bool("no-cuda-graph", false, "start each CUDA kernel of a step by itself, not all of them as one graph; the results are the same")
+	return func() []gpu.Option {
+		if *off {
+			return []gpu.Option{gpu.NoGraph}
+		}
+		return nil
+	}
 }

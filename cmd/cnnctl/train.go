@@ -43,6 +43,7 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 	}
 	flags := cmd.Flags()
 	trainFlags(flags, &shown)
+	options := graphFlag(flags)
 	flags.StringVar(&config, "config", "", "YAML file with settings, keys as in args.yaml; flags override it")
 	flags.StringVar(&resume, "resume", "", "continue the run in this directory")
 	flags.BoolVarP(&out.quiet, "quiet", "q", false, "print errors only")
@@ -69,7 +70,7 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 				return err
 			}
 		}
-		dev, err := openDevice(c.Device)
+		dev, err := openDevice(c.Device, options()...)
 		if err != nil {
 			return err
 		}

@@ -198,7 +198,7 @@ func Cases(p device.Precision) []Case {
 	for _, family := range [][]Case{
 		gemmCases(), convCases(), biasGradCases(), maxPoolCases(), avgPoolCases(), adaptiveCases(), actCases(), elementwiseCases(),
 		dropoutCases(), batchNormCases(), lrnCases(), softmaxCases(), crossEntropyCases(), sgdCases(), adamWCases(), rmsPropCases(),
-		reductionCases(),
+		reductionCases(), recordCases(),
 	} {
 		for i, c := range family {
 			c.Precision = p
