@@ -23,7 +23,7 @@ type Printer struct {
 
 // New returns a printer to f. On a terminal it redraws one line; elsewhere it prints a plain line now and then. It obeys NO_COLOR and TERM=dumb.
 func New(f *os.File) *Printer {
-	p := &Printer{w: f}
+	p := &Printer{w: f, plain: time.Now()}
 	if term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.color = os.Getenv("NO_COLOR") == ""
 		p.width = func() int {
@@ -110,15 +110,18 @@ func (p *Printer) started(e train.Started) {
 	p.plain = time.Now()
 }
 
-func (p *Printer) progress(e train.Progress) {
+func (p *Printer) progress(e train.Progress) { p.Status(e.Step, e.Steps, progressText(e)) }
+
+// Status shows how far something has come: in the live line of a terminal, and now and then in a plain line elsewhere.
+func (p *Printer) Status(done, all int, text string) {
 	if p.width == nil {
-		if now := time.Now(); now.Sub(p.plain) >= plainInterval && e.Step < e.Steps {
+		if now := time.Now(); now.Sub(p.plain) >= plainInterval && done < all {
 			p.plain = now
-			p.line("%s", progressText(e))
+			p.line("%s", text)
 		}
 		return
 	}
-	p.redraw(e.Step, e.Steps, progressText(e))
+	p.redraw(done, all, text)
 }
 
 // redraw replaces the live line by a bar and as much of the text as fits.
