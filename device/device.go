@@ -93,3 +93,21 @@ type Device interface {
 	// Close releases everything. The device must not be used afterwards.
 	Close() error
 }
+
+// A Feeder is a device that can copy from the host while steps run.
+type Feeder interface {
+	// NewInlet returns an inlet to m, which nothing but calls that read may be bound to besides.
+	NewInlet(m Mem) (Inlet, error)
+}
+
+// An Inlet fills a piece of device memory beside the order of the steps: the next batch arrives while the device trains on this one. The
+// calls come in this order: Send, Receive, steps that read the memory, Release, and again.
+type Inlet interface {
+	// Send starts to copy the parts, each to the next multiple of Align. The copy waits for the steps before the last Release and for no others. The
+	// parts are the caller's again when Send returns.
+	Send(parts ...[]byte) error
+	// Receive makes the steps that are started from now on wait for what was sent last.
+	Receive() error
+	// Release says that the steps started so far are the last that read what was received.
+	Release() error
+}

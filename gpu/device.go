@@ -13,7 +13,7 @@ import (
 	"gorgonia.org/cu"
 )
 
-// Device implements device.Device, device.Workspacer and device.Capturer.
+// Device implements device.Device and all that is optional: device.Workspacer, device.Capturer, device.Feeder.
 //
 // A CUDA context belongs to the thread that works with it, and goroutines move between threads. Each method therefore ties its
 // goroutine to its thread and makes the context current, which costs a tenth of a microsecond; the alternative, a goroutine that owns the
@@ -26,6 +26,8 @@ type Device struct {
 	arenas  []arena // arena a is arenas[a-1]
 	consts  pool
 	ring    ring
+	copies  cu.Stream // of the inlets; made with the first
+	inlets  []*inlet
 	modules map[string]cu.Module
 	kernels map[string]*kernel
 	graphs  []driver.Graph
@@ -130,6 +132,12 @@ func (d *Device) release() error {
 	if d.stream != (cu.Stream{}) {
 		try("waiting for the steps", d.stream.Synchronize())
 	}
+	if d.copies != (cu.Stream{}) {
+		try("waiting for copies to the device", d.copies.Synchronize())
+	}
+	for _, in := range d.inlets {
+		try("releasing an inlet", in.release())
+	}
 	for _, g := range d.graphs {
 		try("releasing a graph", g.Destroy())
 	}
@@ -140,8 +148,10 @@ func (d *Device) release() error {
 	for _, p := range append(d.consts.chunks, pointers(d.arenas)...) {
 		try("releasing memory", cu.MemFree(p))
 	}
-	if d.stream != (cu.Stream{}) {
-		try("releasing the stream", d.stream.Destroy())
+	for _, s := range []cu.Stream{d.copies, d.stream} {
+		if s != (cu.Stream{}) {
+			try("releasing a stream", s.Destroy())
+		}
 	}
 	return errors.Join(list...)
 }

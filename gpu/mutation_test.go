@@ -4,6 +4,8 @@ package gpu
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -119,6 +121,52 @@ func TestMutations(t *testing.T) {
 		}
 		if err := os.WriteFile(path, source, 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// hostMutations are waits that are left out on the host's side. The emulated driver does copies and kernels as late or as early as it may, so that a test
+// must notice.
+var hostMutations = []struct{ file, old, new string }{
+	{"inlet.go", "d.copies.Wait(in.read, 0)", "error(nil)"},
+	{"inlet.go", "in.sent.Synchronize()", "error(nil)"},
+	{"inlet.go", "return s.Wait(in.sent, 0)", "return nil"},
+	{"inlet.go", "return in.read.Record(s)", "return nil"},
+	{"inlet.go", "in.read.Record(d.stream)", "nil"},
+	{"transfer.go", "done.Synchronize(); err != nil {\n			return d.check(\"waiting for a copy to the device\", err)\n		}\n		n := copy", "error(nil); err != nil {\n			return err\n		}\n		n := copy"},
+	{"transfer.go", "underWay[0].done.Synchronize()", "error(nil)"},
+}
+
+func TestHostMutations(t *testing.T) {
+	if !*mutate {
+		t.Skip("runs with -args -mutate")
+	}
+	emulated(t, "CNNCTL_EMU_STREAMS", "lazy")
+	for _, m := range hostMutations {
+		source, err := os.ReadFile(m.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(source), m.old) {
+			t.Errorf("%s has no %q", m.file, m.old)
+			continue
+		}
+		dir := t.TempDir()
+		changed, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+		original, err := filepath.Abs(m.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o644), os.WriteFile(overlay, replace, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("go", "test", "-tags", "cuda", "-overlay", overlay, "-run", "Inlet|Transfers", ".").CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("_test.go:")) {
+			t.Errorf("%s: %q in place of %q is not found: %s", m.file, m.new, m.old, out)
 		}
 	}
 }

@@ -60,13 +60,13 @@ type Memory struct {
 	Activations int64 `json:"activations"`
 	// Workspace is what the kernels' scratch memory adds to the peak.
 	Workspace int64 `json:"workspace"`
-	// Results are the losses and counters of the last steps.
-	Results int64 `json:"results"`
+	// Exchange is what the host writes and reads while steps run: the next batch, and the losses and counters of the last steps.
+	Exchange int64 `json:"exchange"`
 }
 
 // Total returns the sum.
 func (m Memory) Total() int64 {
-	return m.Weights + m.Gradients + m.Optimizer + m.EMA + m.Activations + m.Workspace + m.Results
+	return m.Weights + m.Gradients + m.Optimizer + m.EMA + m.Activations + m.Workspace + m.Exchange
 }
 
 // Plan is the result of compiling without a device's memory: what would be allocated, and what each layer would do.
@@ -134,7 +134,7 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 		p.Memory.Weights += e.Type().Size() * int64(slabs.total)
 	}
 	if cfg.train {
-		p.Memory.Results = resultBytes
+		p.Memory.Exchange = resultBytes + intakeBytes(g, dev, cfg.batch)
 		trained := slabs.upTo[g.stage]
 		p.Memory.Gradients = 4 * int64(trained)
 		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))

@@ -21,6 +21,9 @@ type program struct {
 	x, t, stats        device.Mem
 	out                device.Mem // (N, H, W, C) in float32: the output of config.until, or of an evaluation the logits
 	norm, hyper        device.Mem // training only
+	intake             *intake    // nil: batches go to x and t themselves
+	moves              []device.Step
+	parts              [2][]byte // here rather than in feed, so that it does not allocate
 }
 
 // rehearse is the first emission for given weights.
@@ -75,6 +78,11 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 	if p.out.IsZero() && !cfg.train {
 		p.out = e.Out(last)
 	}
+	if tr != nil {
+		if err := p.open(tr.intake); err != nil {
+			return none, err
+		}
+	}
 	if c, ok := w.dev.(device.Capturer); ok {
 		var err error
 		if p.replay, err = c.Capture(p.each); err != nil {
@@ -92,17 +100,6 @@ func (p *program) Batch() int { return p.batch }
 
 // Device returns the name of the device.
 func (p *program) Device() string { return p.dev.Name() }
-
-// upload copies a batch to the device: x (N, H, W, C), t (N, classes).
-func (p *program) upload(x, t []float32) error {
-	if len(x) != p.batch*p.in || len(t) != p.batch*p.classes {
-		return fmt.Errorf("graph: a batch of %d and %d values, wanted %d and %d", len(x), len(t), p.batch*p.in, p.batch*p.classes)
-	}
-	if err := p.dev.Upload(p.x, device.Bytes(x)); err != nil {
-		return err
-	}
-	return p.dev.Upload(p.t, device.Bytes(t))
-}
 
 // run does all steps.
 func (p *program) run() error {
@@ -153,7 +150,7 @@ func compileForward(g *Graph, w *Weights, cfg *config) (program, error) {
 // Run evaluates a batch: x (N, H, W, C), t (N, classes), where a row of zeros in t marks a sample that is there only to fill the batch.
 // It writes the logits (N, classes), unless that is nil, and returns loss and counters.
 func (f *Inference) Run(x, t, logits []float32) (device.Stats, error) {
-	if err := f.upload(x, t); err != nil {
+	if err := f.feed(x, t); err != nil {
 		return device.Stats{}, err
 	}
 	if err := f.run(); err != nil {
@@ -180,6 +177,7 @@ type training struct {
 	state   []device.Mem
 	ema     *Weights
 	results device.Mem
+	intake  *intake
 }
 
 // Training trains a graph.
@@ -230,6 +228,9 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
 		}
 		tr.state = append(tr.state, m)
 	}
+	if tr.intake, err = newIntake(g, w.dev, c.Batch); err != nil {
+		return nil, err
+	}
 	if c.EMA {
 		if tr.ema, err = NewWeights(g, w.dev); err != nil {
 			return nil, fmt.Errorf("moving average: %w", err)
@@ -244,11 +245,22 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
 	return tr, nil
 }
 
-// Step trains on one batch, x (N, H, W, C) and t (N, classes). updates counts the steps before this one, from which dropout and the
-// optimiser's bias correction follow; lr is the learning rate and emaDecay the weight of the old average. It does not wait for the device; see
-// Results.
+// Step trains on one batch: Feed and Advance.
 func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) error {
-	if err := tr.load(x, t, updates, lr, emaDecay); err != nil {
+	if err := tr.Feed(x, t); err != nil {
+		return err
+	}
+	return tr.Advance(updates, lr, emaDecay)
+}
+
+// Feed brings the next batch to the device, x (N, H, W, C) and t (N, classes), while the steps that were started may still be at work. The slices
+// are the caller's again when it returns.
+func (tr *Training) Feed(x, t []float32) error { return tr.feed(x, t) }
+
+// Advance starts a step on the batch that was fed last. updates counts the steps before this one, from which dropout and the optimiser's bias
+// correction follow; lr is the learning rate and emaDecay the weight of the old average. It does not wait for the device; see Results.
+func (tr *Training) Advance(updates int, lr, emaDecay float32) error {
+	if err := tr.load(updates, lr, emaDecay); err != nil {
 		return err
 	}
 	if err := tr.run(); err != nil {
@@ -258,10 +270,16 @@ func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) erro
 	return nil
 }
 
-// Load brings the batch of a step to the device without training on it, for FindNonFinite.
-func (tr *Training) Load(x, t []float32, updates int) error { return tr.load(x, t, updates, 0, 0) }
+// Load makes a batch the input, and a number that of the step, without training on it: for FindNonFinite.
+func (tr *Training) Load(x, t []float32, updates int) error {
+	if err := tr.feed(x, t); err != nil {
+		return err
+	}
+	return tr.load(updates, 0, 0)
+}
 
-func (tr *Training) load(x, t []float32, updates int, lr, emaDecay float32) error {
+// load prepares a step on the batch that was fed.
+func (tr *Training) load(updates int, lr, emaDecay float32) error {
 	h := &tr.hyperWords
 	*h = device.Hyper{Step: uint32(updates), LR: lr, EMADecay: emaDecay}
 	tr.opt.Hyper(h, updates-tr.began)
@@ -269,7 +287,7 @@ func (tr *Training) load(x, t []float32, updates int, lr, emaDecay float32) erro
 	if err := tr.dev.Upload(tr.hyper, tr.hyperBytes[:]); err != nil {
 		return err
 	}
-	return tr.upload(x, t)
+	return tr.receive()
 }
 
 // Weights returns the weights that are trained, EMA their moving average or nil.

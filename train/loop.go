@@ -93,6 +93,7 @@ func (r *Run) epoch(ctx context.Context) error {
 	it := r.batches.Epoch(context.WithoutCancel(ctx), p.Epoch, first)
 	defer it.Close()
 	lastNote := time.Now()
+	fed := r.feed(it)
 	for {
 		if ctx.Err() != nil {
 			if err := r.collect(); err != nil {
@@ -101,17 +102,16 @@ func (r *Run) epoch(ctx context.Context) error {
 			p.Seconds = begin.total()
 			return r.interrupted()
 		}
-		b, err := it.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(fed, io.EOF) {
 			break
 		}
-		if err != nil {
+		if fed != nil {
+			return fed
+		}
+		if err := r.step(); err != nil {
 			return err
 		}
-		if err := r.step(b); err != nil {
-			return err
-		}
-		it.Release(b)
+		fed = r.feed(it) // while the step runs
 		if n := r.Config.SaveEvery; n > 0 && p.Updates%n == 0 && p.Batch < r.batches.Batches() {
 			if err := r.collect(); err != nil {
 				return err
@@ -194,10 +194,20 @@ func (r *Run) saveEpoch(better bool) error {
 	return saveResults(r.Dir.File("results.csv"), r.progress.Rows)
 }
 
-// step starts the training on one batch. Its results are booked by collect.
-func (r *Run) step(b *loader.Batch) error {
+// feed hands the next batch to the device. It returns io.EOF at the end of the epoch.
+func (r *Run) feed(it *loader.Iter) error {
+	b, err := it.Next()
+	if err != nil {
+		return err
+	}
+	defer it.Release(b)
+	return r.tr.Feed(b.X, b.T)
+}
+
+// step starts the training on the batch that was fed. Its results are booked by collect.
+func (r *Run) step() error {
 	p := &r.progress
-	if err := r.tr.Step(b.X, b.T, p.Updates, float32(r.sched.At(p.Updates)), r.Config.emaDecay(p.Updates)); err != nil {
+	if err := r.tr.Advance(p.Updates, float32(r.sched.At(p.Updates)), r.Config.emaDecay(p.Updates)); err != nil {
 		return err
 	}
 	p.Updates++

@@ -1,6 +1,7 @@
 // What the driver's functions share: the lock, the context of the calling thread, streams, and injected faults.
 #pragma once
 
+#include <memory>
 #include <mutex>
 
 #include "runtime.h"
@@ -24,12 +25,15 @@ namespace emu {
 
 extern std::recursive_mutex lock;
 
-// The device's only context. A failed launch leaves it broken until it is destroyed, as on a GPU.
+// A device's context. A failed launch leaves it broken until it is destroyed, as on a GPU.
 struct DeviceContext {
 	int users;
 	Result broken;
 };
-extern DeviceContext context;
+
+// current_context returns the context of the calling thread, current_device the number of its device.
+DeviceContext *current_context();
+int current_device();
 
 // usable returns success if the calling thread has a context that is not broken.
 Result usable();
@@ -52,6 +56,7 @@ struct Work {
 	Launch kernel;
 	void *to;
 	const void *from;
+	std::shared_ptr<std::vector<char>> kept; // what from points to, if it is not the caller's memory
 	size_t bytes; // or the count of a fill
 	uint32_t value;
 	int width; // of a fill, bytes
@@ -59,8 +64,16 @@ struct Work {
 
 struct Stream;
 
-// submit runs work, or records it if the stream is being captured.
+// submit puts work on a stream, or records it if the stream is being captured. The default stream, nullptr, does it at once.
 Result submit(Stream *s, const Work &w);
 bool capturing(); // whether this thread captures a stream
+
+// finish does what is left on a stream, finish_all on all of the context, and forget drops it.
+Result finish(Stream *s);
+Result finish_all();
+void forget(const DeviceContext *c);
+
+// read_pace reads CNNCTL_EMU_STREAMS; see stream.cc.
+void read_pace();
 
 } // namespace emu

@@ -1,6 +1,7 @@
 // The driver's functions: initialisation, errors, the device and its context. Their contracts are those of the CUDA driver API's
 // reference; what package gpu and gorgonia.org/cu do not use is left out, and the program sees a driver that lacks it.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -13,15 +14,21 @@ using namespace emu;
 namespace emu {
 
 std::recursive_mutex lock;
-DeviceContext context;
+
+// CNNCTL_EMU_DEVICES of them exist.
+static DeviceContext contexts[most_devices];
+static int devices = 1;
 static thread_local DeviceContext *bound;
+
+DeviceContext *current_context() { return bound; }
+int current_device() { return static_cast<int>(bound - contexts); }
 
 static bool initialized;
 
 Result usable() {
 	if (!initialized) return not_initialized;
-	if (bound != &context || context.users == 0) return invalid_context;
-	return context.broken;
+	if (!bound || bound->users == 0) return invalid_context;
+	return bound->broken;
 }
 
 Result blocking() {
@@ -30,7 +37,7 @@ Result blocking() {
 }
 
 Result break_context(Result r) {
-	if (r >= illegal_address && r < capture_unsupported) context.broken = r;
+	if ((r >= illegal_address && r < capture_unsupported) || r == ecc_uncorrectable) bound->broken = r;
 	return r;
 }
 
@@ -42,8 +49,9 @@ EMU_API cnnctl_emulated_driver() { return 1; }
 EMU_API cuInit(unsigned flags) {
 	LOCK;
 	NEED(flags == 0, invalid_value);
-	const char *devices = getenv("CNNCTL_EMU_DEVICES");
-	NEED(!devices || atoi(devices) > 0, no_device);
+	const char *v = getenv("CNNCTL_EMU_DEVICES");
+	devices = v ? std::min(atoi(v), most_devices) : 1;
+	NEED(devices > 0, no_device);
 	initialized = true;
 	return success;
 }
@@ -64,8 +72,8 @@ EMU_API cuGetErrorName(int code, const char **name) {
 		{invalid_device, "CUDA_ERROR_INVALID_DEVICE"},
 		{invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
 		{invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
-		{209, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
-		{214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
+		{no_binary, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
+		{ecc_uncorrectable, "CUDA_ERROR_ECC_UNCORRECTABLE"},
 		{invalid_handle, "CUDA_ERROR_INVALID_HANDLE"},
 		{not_found, "CUDA_ERROR_NOT_FOUND"},
 		{not_ready, "CUDA_ERROR_NOT_READY"},
@@ -95,31 +103,31 @@ EMU_API cuGetErrorString(int code, const char **text) {
 
 EMU_API cuDeviceGetCount(int *count) {
 	NEED(initialized, not_initialized);
-	*count = 1;
+	*count = devices;
 	return success;
 }
 
 EMU_API cuDeviceGet(int *device, int ordinal) {
 	NEED(initialized, not_initialized);
-	NEED(ordinal == 0, invalid_device);
-	*device = 0;
+	NEED(ordinal >= 0 && ordinal < devices, invalid_device);
+	*device = ordinal;
 	return success;
 }
 
 EMU_API cuDeviceGetName(char *name, int size, int device) {
-	NEED(device == 0, invalid_device);
+	NEED(device >= 0 && device < devices, invalid_device);
 	snprintf(name, size, "Emulated GPU");
 	return success;
 }
 
 EMU_API cuDeviceTotalMem_v2(size_t *bytes, int device) {
-	NEED(device == 0, invalid_device);
+	NEED(device >= 0 && device < devices, invalid_device);
 	*bytes = total_memory();
 	return success;
 }
 
 EMU_API cuDeviceGetAttribute(int *value, int attribute, int device) {
-	NEED(device == 0, invalid_device);
+	NEED(device >= 0 && device < devices, invalid_device);
 	switch (attribute) {
 	case 1: *value = 1024; return success;                 // threads of a block
 	case 2: case 3: *value = 1024; return success;         // its x and y
@@ -145,29 +153,34 @@ EMU_API cuDeviceGetAttribute(int *value, int attribute, int device) {
 EMU_API cuDevicePrimaryCtxRetain(void **ctx, int device) {
 	LOCK;
 	NEED(initialized, not_initialized);
-	NEED(device == 0, invalid_device);
-	if (context.users++ == 0) {
-		context.broken = success;
+	NEED(device >= 0 && device < devices, invalid_device);
+	if (contexts[device].users++ == 0) {
+		contexts[device].broken = success;
 		report.clear();
 		read_order();
+		read_pace();
 		read_faults();
 	}
-	*ctx = &context;
+	*ctx = &contexts[device];
 	return success;
 }
 
 EMU_API cuDevicePrimaryCtxRelease_v2(int device) {
 	LOCK;
-	NEED(device == 0, invalid_device);
-	NEED(context.users > 0, invalid_context);
-	if (--context.users == 0) release_all();
+	NEED(device >= 0 && device < devices, invalid_device);
+	NEED(contexts[device].users > 0, invalid_context);
+	if (--contexts[device].users == 0) {
+		forget(&contexts[device]);
+		release_all(device);
+	}
 	return success;
 }
 
 EMU_API cuCtxSetCurrent(void *ctx) {
 	NEED(initialized, not_initialized);
-	NEED(!ctx || ctx == &context, invalid_context);
-	bound = static_cast<DeviceContext *>(ctx);
+	DeviceContext *const c = static_cast<DeviceContext *>(ctx);
+	NEED(!c || (c >= contexts && c < contexts + devices), invalid_context);
+	bound = c;
 	return success;
 }
 
@@ -178,5 +191,6 @@ EMU_API cuCtxGetCurrent(void **ctx) {
 
 EMU_API cuCtxSynchronize() {
 	LOCK;
-	return blocking();
+	TRY(blocking());
+	return finish_all();
 }

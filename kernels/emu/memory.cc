@@ -35,17 +35,17 @@ struct Region {
 
 constexpr size_t granule = 512;
 
-// The heap: the memory of the device. CNNCTL_EMU_MEMORY is its size in bytes.
+// The heap: the memory of all devices. CNNCTL_EMU_MEMORY is the size in bytes that each has of it.
 Region heap;
-std::map<size_t, size_t> allocations; // offset to bytes
-size_t in_use;
+struct Allocation {
+	size_t bytes;
+	int device;
+};
+std::map<size_t, Allocation> allocations; // by offset
+size_t in_use[most_devices];
 
 Region &the_heap() {
-	if (!heap.base) {
-		const char *v = getenv("CNNCTL_EMU_MEMORY");
-		const size_t bytes = v ? strtoull(v, nullptr, 10) : size_t(2) << 30;
-		heap.reserve((bytes + granule) / granule * granule + granule);
-	}
+	if (!heap.base) heap.reserve((total_memory() + granule) * most_devices + granule);
 	return heap;
 }
 
@@ -53,20 +53,26 @@ size_t rounded(size_t bytes) { return (bytes + granule - 1) / granule * granule 
 
 } // namespace
 
-size_t total_memory() { return the_heap().size - granule; }
-size_t free_memory() { return total_memory() - in_use; }
+size_t total_memory() {
+	static const size_t total = [] {
+		const char *v = getenv("CNNCTL_EMU_MEMORY");
+		return rounded(v ? strtoull(v, nullptr, 10) : size_t(2) << 30);
+	}();
+	return total;
+}
+size_t free_memory(int device) { return total_memory() - in_use[device]; }
 
-uint64_t allocate(size_t bytes) {
+uint64_t allocate(size_t bytes, int device) {
 	const Region &h = the_heap();
-	if (bytes == 0 || bytes > h.size) return 0;
+	if (bytes == 0 || bytes > total_memory() || rounded(bytes) > free_memory(device)) return 0;
 	size_t at = granule; // first fit
 	for (const auto &a : allocations) {
 		if (at + rounded(bytes) <= a.first) break;
-		at = a.first + rounded(a.second);
+		at = a.first + rounded(a.second.bytes);
 	}
 	if (at + rounded(bytes) > h.size) return 0;
-	allocations[at] = bytes;
-	in_use += rounded(bytes);
+	allocations[at] = {bytes, device};
+	in_use[device] += rounded(bytes);
 	memset(h.base + at, 0xff, bytes); // NaN, whatever the type
 	memset(h.shadow + at, unwritten, bytes);
 	return reinterpret_cast<uint64_t>(h.base + at);
@@ -75,14 +81,18 @@ uint64_t allocate(size_t bytes) {
 bool release(uint64_t address) {
 	const auto a = allocations.find(address - reinterpret_cast<uint64_t>(the_heap().base));
 	if (a == allocations.end()) return false;
-	memset(heap.shadow + a->first, outside, a->second);
-	in_use -= rounded(a->second);
+	memset(heap.shadow + a->first, outside, a->second.bytes);
+	in_use[a->second.device] -= rounded(a->second.bytes);
 	allocations.erase(a);
 	return true;
 }
 
-void release_all() {
-	while (!allocations.empty()) release(reinterpret_cast<uint64_t>(heap.base) + allocations.begin()->first);
+void release_all(int device) {
+	for (auto a = allocations.begin(); a != allocations.end();) {
+		const auto next = std::next(a);
+		if (a->second.device == device) release(reinterpret_cast<uint64_t>(heap.base) + a->first);
+		a = next;
+	}
 }
 
 bool device_range(uint64_t address, size_t bytes) {
@@ -90,7 +100,7 @@ bool device_range(uint64_t address, size_t bytes) {
 	auto a = allocations.upper_bound(at);
 	if (a == allocations.begin()) return false;
 	--a;
-	return at >= a->first && at + bytes <= a->first + a->second && at + bytes >= at;
+	return at >= a->first && at + bytes <= a->first + a->second.bytes && at + bytes >= at;
 }
 
 void device_written(uint64_t address, size_t bytes) { memset(heap.of(reinterpret_cast<char *>(address)), written, bytes); }

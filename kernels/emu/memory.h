@@ -8,12 +8,14 @@ namespace emu {
 // The state of a byte. What was never allocated, and what lies between allocations, is outside.
 enum Shadow : unsigned char { outside = 0, unwritten = 1, written = 2, in_flight = 3 };
 
-// allocate reserves device memory: 512-byte aligned, unwritten, with at least 512 bytes outside on both sides. It returns 0 if there is not enough.
-uint64_t allocate(size_t bytes);
+constexpr int most_devices = 8;
+
+// allocate reserves memory of a device: 512-byte aligned, unwritten, with at least 512 bytes outside on both sides. It returns 0 if there is not enough.
+uint64_t allocate(size_t bytes, int device);
 bool release(uint64_t address);
-void release_all();
-size_t free_memory();
-size_t total_memory();
+void release_all(int device);
+size_t free_memory(int device);
+size_t total_memory(); // of each device
 
 // device_range reports whether a host copy may touch [address, address+bytes), and device_written marks it.
 bool device_range(uint64_t address, size_t bytes);

@@ -35,6 +35,7 @@ Kernel *find_kernel(const std::string &name, const std::string &family) {
 EMU_API cuModuleLoadData(void **module, const void *image) {
 	LOCK;
 	TRY(usable());
+	NEED(capability() >= 80, no_binary); // the sources use instructions of 8.0
 	const char *family = static_cast<const char *>(image);
 	for (const auto &k : kernels()) {
 		if (k->family == family) {
@@ -47,6 +48,8 @@ EMU_API cuModuleLoadData(void **module, const void *image) {
 }
 
 EMU_API cuModuleUnload(void *module) {
+	LOCK;
+	if (usable() == success) TRY(finish_all());
 	delete static_cast<std::string *>(module);
 	return success;
 }

@@ -12,12 +12,13 @@
 // Environment variables, read when the context is created unless said otherwise:
 //
 //	CNNCTL_EMU_ORDER       the order of fibers and blocks: forward, reverse, shuffled or shuffled:SEED
+//	CNNCTL_EMU_STREAMS     when it happens what is put on a stream: lazy, eager or rash; see stream.cc
 //	CNNCTL_EMU_FAULT       what fails, such as alloc:3=2,launch:10=700
-//	CNNCTL_EMU_CAPABILITY  compute capability, 80 by default; decides how much shared memory there is
-//	CNNCTL_EMU_MEMORY      bytes of device memory, 2 GiB by default; read once
-//	CNNCTL_EMU_DEVICES     0 for a machine without a GPU; read by cuInit
+//	CNNCTL_EMU_CAPABILITY  compute capability, 80 by default; decides how much shared memory there is, and below 80 no kernel fits
+//	CNNCTL_EMU_MEMORY      bytes of memory of each device, 2 GiB by default; read once
+//	CNNCTL_EMU_DEVICES     how many GPUs there are, 1 by default; 0 for a machine without; read by cuInit
 //
-// One kernel runs at a time, on the thread that launched it, under the driver's lock: nothing here needs atomics.
+// One kernel runs at a time, on a thread that waits for it, under the driver's lock: nothing here needs atomics.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,8 @@ enum Result {
 	invalid_device = 101,
 	invalid_image = 200,
 	invalid_context = 201,
+	no_binary = 209,
+	ecc_uncorrectable = 214,
 	invalid_handle = 400,
 	not_found = 500,
 	not_ready = 600,
