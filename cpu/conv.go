@@ -15,9 +15,12 @@ func bindConvForward(b *binder, f device.ConvForward) []phase {
 	x, w, y := b.mem(f.X, f.In()), b.mem(f.Weight, f.FilterLen()), b.mem(f.Y, f.Out(f.K))
 	e := b.epilogue(f.Epilogue, f.N*f.P*f.Q, f.K)
 	l := lower(f.Conv)
+	m := b.dev.minimal(&l)
 	switch {
 	case l.depthwise():
 		return depthwiseForward(b, l, x, w, y, e)
+	case m > 0:
+		return winograd(b, m, gatherForward(f.Conv, x, w, y, e)...)
 	case l.thin():
 		return thinForward(b, l, x, w, y, e)
 	case kernel.Available:

@@ -10,9 +10,13 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
 	b.workspace(g.Workspace)
 	dy, w, dx := b.mem(g.DY, g.Out(g.K)), b.mem(g.Weight, g.FilterLen()), b.mem(g.DX, g.In())
 	l := lower(g.Conv)
+	m := b.dev.minimal(&l)
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardData(b, l, dy, w, dx, g.Accumulate)
+	case m > 0:
+		list, _ := gatherBackward(g.Conv, dy, w, dx, g.Accumulate)
+		return winograd(b, m, list...)
 	case l.narrow():
 		return spread(b, l, dy, w, dx, g.Accumulate)
 	case kernel.Available:

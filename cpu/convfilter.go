@@ -10,9 +10,12 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) []phase {
 	b.workspace(g.Workspace)
 	x, dy, dw := b.mem(g.X, g.In()), b.mem(g.DY, g.Out(g.K)), b.mem(g.DWeight, g.FilterLen())
 	l := lower(g.Conv)
+	m := b.dev.minimal(&l)
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardFilter(b, l, x, dy, dw, g.Accumulate)
+	case m > 0:
+		return winogradFilter(b, m, g.Conv, x, dy, dw, g.Accumulate)
 	case l.thin():
 		return thinFilter(b, l, x, dy, dw, g.Accumulate)
 	case l.narrowFilters():

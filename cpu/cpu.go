@@ -21,9 +21,10 @@ import (
 
 // Device implements device.Device and device.Workspacer. Steps are synchronous: they have happened when they return.
 type Device struct {
-	arenas [][]float32 // arena a is arenas[a-1]
-	crew   *crew
-	closed bool
+	arenas   [][]float32 // arena a is arenas[a-1]
+	crew     *crew
+	closed   bool
+	winograd Winograd
 }
 
 // New returns a device that computes with the given number of threads, or with GOMAXPROCS of them if threads is not

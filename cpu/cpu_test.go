@@ -19,11 +19,12 @@ func TestConformance(t *testing.T) {
 }
 
 // Results are the same bits for any number of threads.
-func TestThreadsGiveTheSameBits(t *testing.T) {
-	cases := devicetest.Cases(device.FP32)
+func TestThreadsGiveTheSameBits(t *testing.T) { sameBits(t, devicetest.Cases(device.FP32), New) }
+
+func sameBits(t *testing.T, cases []devicetest.Case, open func(threads int) *Device) {
 	var benches []*devicetest.Bench
 	for _, threads := range []int{1, 2, 3} {
-		d := New(threads)
+		d := open(threads)
 		defer d.Close()
 		benches = append(benches, devicetest.NewBench(t, d, cases))
 	}

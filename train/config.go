@@ -66,6 +66,7 @@ type Config struct {
 	Seed      uint64 `yaml:"seed"`
 	Workers   int    `yaml:"workers"`
 	Device    string `yaml:"device"`
+	Winograd  string `yaml:"winograd"`   // how a CPU computes 3x3 convolutions at stride 1: auto, off, f2, f4
 	SaveEvery int    `yaml:"save-every"` // also save every so many steps; 0: after each epoch only
 	Project   string `yaml:"project"`    // parent of the run directories
 	Name      string `yaml:"name"`       // empty: the model's
@@ -78,7 +79,7 @@ func Defaults(info zoo.Info) Config {
 		Sched: d.Schedule, WarmupEpochs: d.WarmupEpochs, DecayEpochs: 30, DecayRate: 0.1, LabelSmoothing: d.LabelSmoothing, EMADecay: 0.9999, Dropout: -1,
 		ValSplit: data.DefaultValSplit, HFlip: -1, CropPadding: -1, ReMode: string(augment.ErasePixel), ReCount: 1, MixProb: 1, MixSwitch: 0.5,
 		MixMode: string(loader.MixBatch), MaxPixels: data.DefaultMaxPixels,
-		Workers: runtime.GOMAXPROCS(0), Device: "auto", Project: "runs/train"}
+		Workers: runtime.GOMAXPROCS(0), Device: "auto", Winograd: "auto", Project: "runs/train"}
 }
 
 // Optimizers lists the names that Config.Opt takes.

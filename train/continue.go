@@ -10,7 +10,7 @@ import (
 // mayChange lists the settings that a continued run may change, because the epochs that are done do not depend on them: they decide how long
 // it goes on, where it computes, and what is kept. Whether it is the same data is told by its digest, wherever it lies, and what takes the place of
 // a corrupt sample does not depend on how many there may be.
-var mayChange = []string{"epochs", "patience", "workers", "device", "save-every", "data", "skip-corrupt"}
+var mayChange = []string{"epochs", "patience", "workers", "device", "winograd", "save-every", "data", "skip-corrupt"}
 
 // changed lists the settings in which c differs from those of the run that it is to continue, those that may change left out.
 func (c Config) changed(before Config) []string {

@@ -107,7 +107,7 @@ func (d *Dir) SaveConfig(c Config) error {
 // LoadConfig reads the args.yaml of a run directory. Errors wrap ErrRun.
 func LoadConfig(dir string) (Config, error) {
 	// What versions did that had no keys for it.
-	c := Config{ReMode: string(augment.ErasePixel), ReCount: 1, MixMode: string(loader.MixBatch)}
+	c := Config{ReMode: string(augment.ErasePixel), ReCount: 1, MixMode: string(loader.MixBatch), Winograd: "off"}
 	path := filepath.Join(dir, "args.yaml")
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

@@ -21,7 +21,7 @@ import (
 // benchFlags are the flags that bench train, bench eval and bench ops share.
 type benchFlags struct {
 	batch, size, channels, classes int
-	opt, device                    string
+	opt, device, winograd          string
 	options                        func() []gpu.Option
 }
 
@@ -33,6 +33,7 @@ func (b *benchFlags) define(cmd *cobra.Command) {
 	f.IntVar(&b.classes, "classes", 0, "classes (default: the published model's)")
 	f.StringVar(&b.opt, "opt", "", "optimizer (default: the model's)")
 	f.StringVar(&b.device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	f.StringVar(&b.winograd, "winograd", "auto", winogradUsage)
 	b.options = graphFlag(f)
 }
 
@@ -62,7 +63,7 @@ func (b *benchFlags) open(model string) (*graph.Graph, device.Device, train.Conf
 	if err != nil {
 		return nil, nil, c, usageError{err}
 	}
-	dev, err := openDevice(b.device, b.options()...)
+	dev, err := openDevice(b.device, b.winograd, b.options()...)
 	return g, dev, c, err
 }
 

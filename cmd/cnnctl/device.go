@@ -11,17 +11,25 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// openDevice opens the device that a --device flag names. This file and devices.go are the only places that know concrete devices.
-func openDevice(name string, options ...gpu.Option) (device.Device, error) {
+// winogradUsage describes --winograd.
+const winogradUsage = "3x3 convolutions at stride 1 on the CPU: auto, off, f2 or f4"
+
+// openDevice opens the device that a --device flag names; how a CPU computes 3x3 convolutions, --winograd says. This file and devices.go are
+// the only places that know concrete devices.
+func openDevice(name, winograd string, options ...gpu.Option) (device.Device, error) {
+	minimal, err := cpu.ParseWinograd(winograd)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--%w", err)}
+	}
 	index, numbered := strings.CutPrefix(name, "cuda:")
 	switch {
 	case name == "auto":
 		if d := firstGPU(options); d != nil {
 			return d, nil
 		}
-		return cpu.New(0), nil
+		return openCPU(minimal), nil
 	case name == "cpu":
-		return cpu.New(0), nil
+		return openCPU(minimal), nil
 	case name == "cuda":
 		return openGPU(name, 0, options)
 	case numbered:
@@ -30,6 +38,12 @@ func openDevice(name string, options ...gpu.Option) (device.Device, error) {
 		}
 	}
 	return nil, usageError{fmt.Errorf("--device %q, wanted auto, cpu, cuda or cuda:N", name)}
+}
+
+func openCPU(w cpu.Winograd) device.Device {
+	d := cpu.New(0)
+	d.SetWinograd(w)
+	return d
 }
 
 func openGPU(name string, index int, options []gpu.Option) (device.Device, error) {

@@ -17,6 +17,7 @@ import (
 func evalCommand() *cobra.Command {
 	var (
 		run, weights, device, project string
+		winograd                      string
 		set                           train.Config
 		asJSON                        bool
 		batch, workers                int
@@ -38,7 +39,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 			if err != nil {
 				return err
 			}
-			dev, err := openDevice(device)
+			dev, err := openDevice(device, winograd)
 			if err != nil {
 				return err
 			}
@@ -92,6 +93,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 	f.StringVar(&weights, "weights", "", "checkpoint of a run, in place of the run's best")
 	f.StringVar(&set.Data, "data", "", "data set (default: the run's)")
 	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	f.StringVar(&winograd, "winograd", "auto", winogradUsage)
 	f.StringVar(&project, "project", filepath.Join("runs", "eval"), "folder of the result directories")
 	f.IntVar(&set.SkipCorrupt, "skip-corrupt", 0, "corrupt images to tolerate")
 	f.IntVarP(&batch, "batch-size", "b", 128, "samples per step")

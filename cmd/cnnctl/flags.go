@@ -40,6 +40,7 @@ func trainFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of every random choice")
 	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data; 0: load in the training loop")
 	f.StringVar(&c.Device, "device", c.Device, "auto, cpu, cuda or cuda:N")
+	f.StringVar(&c.Winograd, "winograd", c.Winograd, winogradUsage)
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "also save every so many steps; 0: after each epoch only")
 	f.StringVar(&c.Project, "project", c.Project, "folder of the run directories")
 	f.StringVar(&c.Name, "name", c.Name, "name of the run directory (default: the model's)")

@@ -58,7 +58,7 @@ runs/lr-find/NAME; nothing else is kept of the test.`,
 
 // findRate runs the test and leaves its results.
 func findRate(cmd *cobra.Command, c train.Config, test train.RangeTest, quiet, asJSON bool) error {
-	dev, err := openDevice(c.Device)
+	dev, err := openDevice(c.Device, c.Winograd)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func predictCommand() *cobra.Command {
 			if topk < 1 {
 				return usageError{fmt.Errorf("--topk %d, wanted at least 1", topk)}
 			}
-			dev, err := openDevice(device)
+			dev, err := openDevice(device, "auto")
 			if err != nil {
 				return err
 			}

@@ -57,7 +57,7 @@ Nothing is allocated. One multiply-add counts as two FLOPs.`,
 			if err != nil {
 				return usageError{err}
 			}
-			d, err := openDevice(dev)
+			d, err := openDevice(dev, "auto")
 			if err != nil {
 				return err
 			}

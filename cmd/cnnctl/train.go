@@ -70,7 +70,7 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 				return err
 			}
 		}
-		dev, err := openDevice(c.Device, options()...)
+		dev, err := openDevice(c.Device, c.Winograd, options()...)
 		if err != nil {
 			return err
 		}

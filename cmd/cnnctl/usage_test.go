@@ -35,6 +35,7 @@ func TestUsage(t *testing.T) {
 		train("--opt adam", "--opt", "sgd nesterov adamw rmsprop"),
 		train("--sched linear", "--sched", "constant step cosine onecycle"),
 		train("--device tpu", "--device", "auto, cpu, cuda"),
+		train("--winograd f6", "--winograd \"f6\"", "auto, off, f2 or f4"),
 		train("--epochs -1", "--epochs -1"),
 		train("--epochs 1.5", "--epochs"),
 		train("--batch-size 0", "--batch-size 0", "at least 1"),

@@ -10,6 +10,12 @@ package kernel
 // #cgo nocallback cnn_run_gather
 // #cgo noescape cnn_run_outer
 // #cgo nocallback cnn_run_outer
+// #cgo noescape cnn_run_winograd_filters
+// #cgo nocallback cnn_run_winograd_filters
+// #cgo noescape cnn_run_winograd
+// #cgo nocallback cnn_run_winograd
+// #cgo noescape cnn_run_winograd_outer
+// #cgo nocallback cnn_run_winograd_outer
 // #cgo noescape cnn_run_thin_forward
 // #cgo nocallback cnn_run_thin_forward
 // #cgo noescape cnn_run_thin_filter

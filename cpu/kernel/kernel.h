@@ -78,6 +78,13 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t k0, int64_t k1, float *c, int64_t ldc,        \
 			int64_t accumulate, float *scratch),                                                                               \
 		(o, m0, m1, j0, j1, k0, k1, c, ldc, accumulate, scratch))                                              /* outer.h */       \
+	X(winograd_filters, (int64_t m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u), (m, f, panel0, panel1, u))         \
+	/* winograd.h */                                                                                                                   \
+	X(winograd, (int64_t m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch), (m, g, t0, t1, scratch))                     \
+	X(winograd_outer,                                                                                                                  \
+		(int64_t m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,          \
+			int64_t ldc, int64_t accumulate, float *scratch),                                                                  \
+		(m, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch)) /* winogradouter.h */                                         \
 	X(thin_forward,                                                                                                                    \
 		(const cnn_image *m, const float *weights, int64_t filters, float *y, const cnn_epilogue *e, int64_t n0, int64_t n1,       \
 			float *scratch),                                                                                                   \
@@ -150,6 +157,8 @@ typedef struct {
 	int64_t (*outer_scratch)(int64_t rows);
 	int64_t (*thin_scratch)(const cnn_image *m, int64_t filters);
 	int64_t (*narrow_scratch)(const cnn_image *m, int64_t filters);
+	int64_t (*winograd_scratch)(const cnn_gather *g, int64_t m, int64_t tiles);
+	int64_t (*winograd_outer_scratch)(int64_t m, int64_t rows, int64_t cols);
 #define CNN_MEMBER(name, params, args) void(*name) params;
 	CNN_KERNELS(CNN_MEMBER)
 } cnn_kernels;
@@ -166,6 +175,8 @@ int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols);
 int64_t cnn_outer_scratch(int64_t rows);
 int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters);
+int64_t cnn_winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles);
+int64_t cnn_winograd_outer_scratch(int64_t m, int64_t rows, int64_t cols);
 #define CNN_DECLARE(name, params, args) void cnn_run_##name params;
 CNN_KERNELS(CNN_DECLARE)
 

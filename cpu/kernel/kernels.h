@@ -10,6 +10,11 @@
 #include "gather.h"
 #include "outer.h"
 
+#include "minimal.h"
+
+#include "winograd.h"
+#include "winogradouter.h"
+
 #include "depthwise.h"
 #include "elementwise.h"
 #include "narrow.h"
@@ -28,5 +33,7 @@ const cnn_kernels KERNELS = {
 	.outer_scratch = outer_scratch,
 	.thin_scratch = thin_scratch,
 	.narrow_scratch = narrow_scratch,
+	.winograd_scratch = winograd_scratch,
+	.winograd_outer_scratch = winograd_outer_scratch,
 	CNN_KERNELS(CNN_ENTRY)
 };

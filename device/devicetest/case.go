@@ -26,6 +26,8 @@ type Case struct {
 	Terms int
 	// Product marks the calls whose factors a device may round, as Precision says.
 	Product bool
+	// Growth is the factor by which the algorithm under test lets rounding errors grow beyond those of a sum of products; 0 means 1.
+	Growth float64
 	// Shifted places every operand one element behind a multiple of device.Align.
 	Shifted bool
 }

@@ -23,7 +23,7 @@ func (c Case) tolerance() float64 {
 	if c.Product && c.Precision == device.TF32 {
 		t += 4.0 / (1 << 11)
 	}
-	return t
+	return t * max(1, c.Growth)
 }
 
 // rounding is the relative error of storing a result in a type other than float32, whose own is part of the tolerance.

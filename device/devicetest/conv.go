@@ -64,6 +64,17 @@ var convShapes = []convShape{
 	{same3(1, 3, 5, 70), 200, 1},
 	{same3(4, 16, 17, 16), 8, 1},
 	{shape{n: 5, h: 17, w: 16, c: 4, r: 3, s: 3}, 70, 1},
+	// Around the edges of tiles of 2x2 and 4x4 outputs, with every padding.
+	{same3(1, 1, 9, 2), 3, 1},
+	{same3(2, 2, 8, 5), 4, 1},
+	{same3(1, 3, 7, 9), 17, 1},
+	{same3(1, 4, 6, 3), 8, 1},
+	{same3(3, 5, 5, 1), 1, 1},
+	{shape{n: 1, h: 8, w: 6, c: 7, r: 3, s: 3}, 5, 1},
+	{shape{n: 2, h: 7, w: 5, c: 17, r: 3, s: 3, top: 2, left: 2, bottom: 2, right: 2}, 3, 1},
+	{shape{n: 1, h: 6, w: 9, c: 2, r: 3, s: 3, top: 1, right: 1}, 6, 1},
+	{same3(3, 9, 13, 33), 35, 1},
+	{shape{n: 8, h: 10, w: 7, c: 32, r: 3, s: 3, left: 1, bottom: 2, right: 2}, 32, 1},
 }
 
 func convCases() []Case {

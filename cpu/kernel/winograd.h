@@ -1,0 +1,204 @@
+// Convolutions of 3x3 filters at stride 1 by Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2 (Lavin and Gray, arXiv:1509.09308).
+//
+// The output is cut into tiles of m x m pixels, each of which depends on t x t pixels of the input, t = m+2. In the transformed domain the
+// convolution of a tile is an elementwise product, so that for all tiles together it is t² matrix products, one for each position of the
+// transformed tile: 36 multiplications instead of 144 for m = 4, 16 instead of 36 for m = 2. The transforms go over vectors of channels.
+//
+// A task transforms a block of tiles, multiplies, and transforms back, all in scratch memory that stays in the caches. Position i of
+// a block's transformed input is a matrix (tiles, channels).
+
+enum { max_positions = 36, filter_chunk = 32 };
+
+// A grid of tiles over the windows of an image.
+typedef struct { int64_t down, across; } tiling;
+
+INLINE tiling tiles_of(const cnn_image *a, int64_t m) { return (tiling){(a->p + m - 1) / m, (a->q + m - 1) / m}; }
+
+// position_stride returns how far apart the matrices of two positions of size floats lie: whole lines, an odd number of them, so
+// that the positions of one element do not all fall into one set of a cache.
+INLINE int64_t position_stride(int64_t size) { return (size + 31) / 32 * 32 + 16; }
+
+INLINE int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// transform_tile applies transform op to a tile of size x size pixels at x for channels [0, c), of which rows [r0, r1) and columns [c0, c1) lie
+// inside the image; the rest is zero. pixel and row are the distances between pixels. Position i of channel j is stored at
+// dst + i·stride + j/NR·panel + j%NR.
+INLINE void transform_tile(const int m, const int op, const int size, const float *x, int64_t row, int64_t pixel, int64_t channels,
+	int64_t r0, int64_t r1, int64_t c0, int64_t c1, float *dst, int64_t stride, int64_t panel) {
+	const int t = m + 2;
+	const int inside = r0 == 0 && c0 == 0 && r1 == size && c1 == size;
+	for (int64_t c = 0; c < channels; c += VL) {
+		vf half[6 * 6], in[6], out[6];
+		const int64_t n = channels - c < VL ? channels - c : VL;
+		for (int j = 0; j < size; j++) {
+			const float *at = x + j * pixel + c;
+			if (inside && n == VL)
+				UNROLL for (int i = 0; i < size; i++) in[i] = vload(at + i * row);
+			else
+				for (int i = 0; i < size; i++)
+					in[i] = i >= r0 && i < r1 && j >= c0 && j < c1 ? vloadn(at + i * row, n) : vset(0);
+			minimal(m, op, in, 1, half + j, size);
+		}
+		float *to = dst + c / NR * panel + c % NR;
+		for (int i = 0; i < t; i++, to += t * stride) {
+			minimal(m, op, half + i * size, 1, out, 1);
+			UNROLL for (int j = 0; j < t; j++) vstore(to + j * stride, out[j]);
+		}
+	}
+}
+
+// transform_input transforms channels [c0, c1) of tiles [t0, t1) of an image. Position i of tile k is stored from dst + i·stride + (k-t0)·step on.
+INLINE void transform_input(const int m, const cnn_image *a, int64_t c0, int64_t c1, int64_t t0, int64_t t1, float *dst, int64_t stride,
+	int64_t step, int64_t panel) {
+	const tiling g = tiles_of(a, m);
+	const int64_t size = m + 2, row = a->w * a->stride;
+	for (int64_t k = t0; k < t1; k++, dst += step) {
+		const int64_t n = k / g.across / g.down, h = k / g.across % g.down * m + a->first_h, w = k % g.across * m + a->first_w;
+		transform_tile(m, MINIMAL_INPUT, m + 2, a->x + ((n * a->h + h) * a->w + w) * a->stride + c0, row, a->stride, c1 - c0,
+			h < 0 ? -h : 0, a->h - h < size ? a->h - h : size, w < 0 ? -w : 0, a->w - w < size ? a->w - w : size, dst, stride, panel);
+	}
+}
+
+// winograd_filters transforms panels [panel0, panel1) of 3x3 filters: position i of u is the packed right factor (panels, f->c, NR).
+INLINE void transform_filters(const int m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u) {
+	float taps[9 * filter_chunk * NR];
+	const int t = m + 2;
+	const int64_t size = f->c * NR, stride = (f->n + NR - 1) / NR * size;
+	for (int64_t p = panel0; p < panel1; p++)
+		for (int64_t c = 0; c < f->c; c += filter_chunk) {
+			const int64_t count = f->c - c < filter_chunk ? f->c - c : filter_chunk;
+			for (int64_t k = 0; k < 9; k++) pack_block(f, p * NR, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
+			float *dst = u + p * size + c * NR;
+			const int64_t columns = f->n - p * NR < NR ? round_up(f->n - p * NR, VL) : NR;
+			for (int64_t i = 0; i < count; i++)
+				for (int64_t v = 0; v < columns; v += VL) {
+					const float *from = taps + i * NR + v;
+					vf in[3], half[6 * 3], out[6];
+					for (int j = 0; j < 3; j++) {
+						UNROLL for (int r = 0; r < 3; r++) in[r] = vload(from + (r * 3 + j) * count * NR);
+						minimal(m, MINIMAL_FILTER, in, 1, half + j, 3);
+					}
+					float *to = dst + i * NR + v;
+					for (int r = 0; r < t; r++, to += t * stride) {
+						minimal(m, MINIMAL_FILTER, half + r * 3, 1, out, 1);
+						UNROLL for (int j = 0; j < t; j++) vstore(to + j * stride, out[j]);
+					}
+				}
+		}
+}
+
+static void winograd_filters(int64_t m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u) {
+	if (m == 4)
+		transform_filters(4, f, panel0, panel1, u);
+	else
+		transform_filters(2, f, panel0, panel1, u);
+}
+
+// transform_output transforms the products of tiles [t0, t1) back to columns [j0, j1) of the result. Position i of tile k and column j
+// is at x + i·stride + (k-t0)·step + j-j0.
+INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64_t t1, int64_t j0, int64_t j1, const float *x,
+	int64_t stride, int64_t step) {
+	const cnn_epilogue *e = &g->epilogue;
+	const tiling grid = tiles_of(&g->a, m);
+	const int t = m + 2;
+	for (int64_t k = t0; k < t1; k++, x += step) {
+		const int64_t n = k / grid.across / grid.down, p = k / grid.across % grid.down * m, q = k % grid.across * m;
+		const int64_t rows = g->a.p - p < m ? g->a.p - p : m, cols = g->a.q - q < m ? g->a.q - q : m;
+		float *y = g->y + ((n * g->out_h + p) * g->out_w + q) * g->out_stride;
+		for (int64_t j = j0; j < j1; j += VL) {
+			vf half[6 * 4], in[6], out[4];
+			for (int c = 0; c < t; c++) {
+				UNROLL for (int r = 0; r < t; r++) in[r] = vload(x + (r * t + c) * stride + j - j0);
+				minimal(m, MINIMAL_OUTPUT, in, 1, half + c, t);
+			}
+			const int64_t count = j1 - j < VL ? j1 - j : VL;
+			const vf bias = e->bias ? vloadn(e->bias + j, count) : vset(0);
+			for (int64_t r = 0; r < rows; r++) {
+				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
+				float *to = y + r * g->out_w * g->out_stride + j;
+				for (int64_t c = 0; c < cols; c++, to += g->out_stride) {
+					vf v = out[c];
+					if (g->accumulate)
+						v += vloadn(to, count);
+					v += bias;
+					if (e->residual)
+						v += vloadn(e->residual + (to - g->y), count);
+					if (e->act == CNN_RELU)
+						v = vmax(vset(0), v);
+					else if (e->act)
+						v = vact(e->act, v);
+					if (count == VL)
+						vstore(to, v);
+					else
+						vstoren(to, v, count);
+				}
+			}
+		}
+	}
+}
+
+// multiply_positions computes, for each position, product (rows, n) = left (rows, depth)·right, with the right factor in panels; element (i, d)
+// of the left factor is at left + i·row + d·step. Long sums are cut into chunks, which keeps their error
+// small and a panel in the first-level cache.
+INLINE void multiply_positions(int64_t positions, const float *left, int64_t left_stride, int64_t row, int64_t step, int64_t rows, int64_t depth,
+	const float *right, int64_t right_stride, int64_t panel, float *product, int64_t product_stride, int64_t ld, int64_t n, int add) {
+	enum { longest = 256 };
+	const float *a[MR];
+	float *c[MR];
+	const int64_t parts = (depth + longest - 1) / longest, size = (depth + parts - 1) / parts;
+	for (int64_t p = 0; p < positions; p++, left += left_stride, right += right_stride, product += product_stride)
+		for (int64_t d = 0; d < depth; d += size) {
+			tile t = {.a = a, .runs = 1, .len = depth - d < size ? depth - d : size, .step = step, .c = c, .add = add || d > 0};
+			for (int64_t j = 0; j < n; j += NR) {
+				t.b = right + j / NR * panel + d * NR;
+				t.n = n - j < NR ? n - j : NR;
+				for (int64_t i = 0; i < rows; i += MR) {
+					const int64_t count = rows - i < MR ? rows - i : MR;
+					for (int64_t r = 0; r < count; r++) {
+						a[r] = left + (i + r) * row + d * step;
+						c[r] = product + (i + r) * ld + j;
+					}
+					tile_run(&t, count);
+				}
+			}
+		}
+}
+
+// A winograd_layout says where the parts of a block lie in scratch memory.
+typedef struct { int64_t ld, left, ldp, product; } winograd_layout;
+
+INLINE winograd_layout winograd_forward_layout(int64_t channels, int64_t tiles, int64_t cols) {
+	winograd_layout l = {.ld = round_up(channels, VL), .ldp = round_up(cols, VL)};
+	l.left = position_stride(l.ld * tiles), l.product = position_stride(l.ldp * tiles);
+	return l;
+}
+
+enum { winograd_cols = 128 }; // columns that are multiplied before they are transformed back
+
+// winograd_scratch returns the floats of scratch that a task of a number of tiles needs.
+static int64_t winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
+	const winograd_layout l = winograd_forward_layout(g->a.c, tiles, g->b.n < winograd_cols ? g->b.n : winograd_cols);
+	return (m + 2) * (m + 2) * (l.left + l.product);
+}
+
+// winograd computes the windows of tiles [t0, t1) of a convolution of 3x3 filters at stride 1. g->packed holds the transformed filters.
+INLINE void winograd_forward(const int m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch) {
+	const int positions = (m + 2) * (m + 2);
+	const int64_t channels = g->a.c, n = g->b.n, panel = channels * NR, tiles = t1 - t0;
+	const winograd_layout l = winograd_forward_layout(channels, tiles, n < winograd_cols ? n : winograd_cols);
+	float *product = scratch + positions * l.left;
+	transform_input(m, &g->a, 0, channels, t0, t1, scratch, l.left, l.ld, NR);
+	for (int64_t j = 0; j < n; j += winograd_cols) {
+		const int64_t cols = n - j < winograd_cols ? n - j : winograd_cols;
+		multiply_positions(positions, scratch, l.left, l.ld, 1, tiles, channels, g->packed + j / NR * panel, round_up(n, NR) * channels,
+			panel, product, l.product, l.ldp, cols, 0);
+		transform_output(m, g, t0, t1, j, j + cols, product, l.product, l.ldp);
+	}
+}
+
+static void winograd(int64_t m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch) {
+	if (m == 4)
+		winograd_forward(4, g, t0, t1, scratch);
+	else
+		winograd_forward(2, g, t0, t1, scratch);
+}

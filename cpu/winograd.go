@@ -1,0 +1,182 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/cnnctl/cnnctl/cpu/kernel"
+	"github.com/cnnctl/cnnctl/device"
+)
+
+// Winograd says which 3x3 convolutions at stride 1 are computed by minimal filtering F(m x m, 3x3): with a quarter (m = 4) or four ninths (m = 2)
+// of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 1e-6 to 2e-6 for m = 4 where the
+// sums of products have 3e-7 (docs/benchmarks/winograd-accuracy.txt). The kernels that do it need cgo; without it, none is.
+type Winograd uint8
+
+const (
+	WinogradAuto Winograd = iota // F(4x4, 3x3) where it is the faster way
+	WinogradOff                  // none
+	WinogradF2                   // all, by F(2x2, 3x3)
+	WinogradF4                   // all, by F(4x4, 3x3)
+)
+
+var winogradNames = [...]string{"auto", "off", "f2", "f4"}
+
+func (w Winograd) String() string { return winogradNames[w] }
+
+// ParseWinograd returns the Winograd of a name: auto, off, f2 or f4.
+func ParseWinograd(name string) (Winograd, error) {
+	for i, n := range winogradNames {
+		if n == name {
+			return Winograd(i), nil
+		}
+	}
+	return 0, fmt.Errorf("winograd %q, wanted auto, off, f2 or f4", name)
+}
+
+// SetWinograd chooses the algorithm of 3x3 convolutions; a new device has WinogradAuto. It must come before calls are bound or asked for their
+// workspace.
+func (d *Device) SetWinograd(w Winograd) { d.winograd = w }
+
+// enoughChannels is the number of input and of output channels from which on the transforms, whose work grows with either number, are cheap
+// beside the products, whose work grows with both.
+const enoughChannels = 32
+
+// enoughTiles is the number of tiles from which on the products outweigh the transforms of the filters. It also keeps sums of few terms exact: their
+// error is that of the transforms.
+const enoughTiles = 32
+
+// minimal returns the side of the output tiles by which a convolution is to be computed, or 0 if by other means.
+func (d *Device) minimal(l *lowering) int {
+	if !kernel.Available || l.R != 3 || l.S != 3 || l.StrideH != 1 || l.StrideW != 1 || l.DilH != 1 || l.DilW != 1 || l.depthwise() {
+		return 0
+	}
+	switch d.winograd {
+	case WinogradF2:
+		return 2
+	case WinogradF4:
+		return 4
+	case WinogradAuto:
+		if l.cg >= enoughChannels && l.kg >= enoughChannels && tiles(4, l.N, l.P, l.Q) >= enoughTiles {
+			return 4
+		}
+	}
+	return 0
+}
+
+// tiles returns the number of tiles of m x m outputs of p x q windows for n images.
+func tiles(m, n, p, q int) int { return n * ((p + m - 1) / m) * ((q + m - 1) / m) }
+
+// tileBlock returns how a task's block of tiles is chosen from all of them: the transformed block and its products should stay in the second-level
+// cache, but each block passes over all transformed filters, which do not, so it has some rows at least.
+func tileBlock(tiles, m, channels, filters int) chunks {
+	const cache, least, most = 192 << 10, 48, 192 // floats, tiles
+	fit := cache / ((m + 2) * (m + 2) * (channels + min(filters, 128)))
+	blocks := (tiles + max(min(fit, most), least) - 1) / max(min(fit, most), least)
+	if blocks < wanted {
+		blocks += blocks % 2 // for two threads, the most common number on which one block more or less shows
+	}
+	return split(tiles, blocks, 1)
+}
+
+// winograd returns the phases of products over 3x3 windows at stride 1: the filters are transformed once for all tasks.
+func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
+	type packTask struct {
+		g      *kernel.Gather
+		p0, p1 int
+		u      []float32
+	}
+	type tileTask struct {
+		g      *kernel.Gather
+		t0, t1 int
+	}
+	_, nr := kernel.Tile()
+	var packs []packTask
+	var tasks []tileTask
+	scratch := 0
+	for _, g := range list {
+		n, channels := int(g.B.N), int(g.A.Chan)
+		panels := (n + nr - 1) / nr
+		u := b.scratch((m + 2) * (m + 2) * panels * nr * channels)
+		g.Packed = ptr(u)
+		share := split(panels, wanted, 1)
+		for i := range share.count {
+			p0, p1 := share.at(i)
+			packs = append(packs, packTask{g, p0, p1, u})
+		}
+		blocks := tileBlock(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), m, channels, n)
+		for i := range blocks.count {
+			t := tileTask{g: g}
+			t.t0, t.t1 = blocks.at(i)
+			tasks = append(tasks, t)
+		}
+		scratch = max(scratch, g.WinogradScratch(m, blocks.size))
+	}
+	buf := b.perWorker(scratch)
+	return []phase{{len(packs), func(task, _ int) {
+		t := &packs[task]
+		kernel.WinogradFilters(m, &t.g.B, t.p0, t.p1, t.u)
+	}}, {len(tasks), func(task, worker int) {
+		t := &tasks[task]
+		t.g.Winograd(m, t.t0, t.t1, buf[worker])
+	}}}
+}
+
+// blockOfFilter is the number of filters and of channels of the part of a gradient that a task computes: its transform is 2.4 MB.
+const blockOfFilter = 128
+
+// tilesPerPart is the least number of tiles that is worth a partial gradient.
+const tilesPerPart = 96
+
+// winogradFilter returns the phases of the gradient of 3x3 filters at stride 1.
+func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bool) []phase {
+	type filterTask struct {
+		o    *kernel.Outer
+		part kernel.Block
+		c    []float32
+		add  bool
+	}
+	_, nr := kernel.Tile()
+	kg, cg, size := v.K/v.Groups, v.C/v.Groups, v.FilterLen()
+	rows := split(kg, (kg+blockOfFilter-1)/blockOfFilter, 1)
+	cols := every(cg, min(cg, roundUp((cg+(cg+blockOfFilter-1)/blockOfFilter-1)/((cg+blockOfFilter-1)/blockOfFilter), nr)))
+	all := tiles(m, v.N, v.P, v.Q)
+	parts := every(all, all)
+	if blocks := rows.count * cols.count * v.Groups; blocks < wanted/2 {
+		parts = split(all, min((wanted+blocks-1)/blocks, max(1, partialLimit/size)), tilesPerPart)
+	}
+	var partial []float32
+	if parts.count > 1 {
+		partial = b.scratch(parts.count * size)
+	}
+	buf := b.perWorker(kernel.WinogradOuterScratch(m, rows.size, cols.size))
+	var tasks []filterTask
+	for part := range parts.count {
+		for g := range v.Groups {
+			o := &kernel.Outer{A: at(dy, g*kg), Lda: int64(v.K), M: int64(kg), B: image(v, x, g), N: int64(cg)}
+			to, add := dw, add
+			if parts.count > 1 && partial != nil {
+				to, add = partial[part*size:][:size], false
+			}
+			if to != nil {
+				to = to[g*kg*9*cg:]
+			}
+			for i := range rows.count {
+				for j := range cols.count {
+					t := filterTask{o: o, c: to, add: add}
+					t.part.M0, t.part.M1 = rows.at(i)
+					t.part.J0, t.part.J1 = cols.at(j)
+					t.part.K0, t.part.K1 = parts.at(part)
+					tasks = append(tasks, t)
+				}
+			}
+		}
+	}
+	phases := []phase{{len(tasks), func(task, worker int) {
+		t := &tasks[task]
+		t.o.Winograd(m, t.part, t.c, 9*cg, t.add, buf[worker])
+	}}}
+	if parts.count > 1 {
+		phases = append(phases, elementwise(size, func(lo, hi int) { sumPartials(dw, partial, size, lo, hi, parts.count, add) })...)
+	}
+	return phases
+}

@@ -1,0 +1,133 @@
+package cpu
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/cnnctl/cnnctl/cpu/kernel"
+	"github.com/cnnctl/cnnctl/cpu/ref"
+	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/device/devicetest"
+)
+
+// growth is by how much the error of minimal filtering by tiles of m x m may exceed that of a sum of products. TestWinogradAccuracy measures
+// the root mean square; in the largest of many errors of short sums, where the transforms' own roundings outweigh those of the sum, it shows
+// more.
+func growth(m int) float64 {
+	if m == 4 {
+		return 3
+	}
+	return 1
+}
+
+// withWinograd returns the suite's convolutions for a device that computes all 3x3 convolutions at stride 1 in one way.
+func withWinograd(w Winograd) (cases []devicetest.Case, open func(threads int) *Device) {
+	for _, c := range devicetest.Cases(device.FP32) {
+		if strings.HasPrefix(c.Name, "Conv") {
+			if w == WinogradF4 {
+				c.Growth = growth(4)
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases, func(threads int) *Device {
+		d := New(threads)
+		d.SetWinograd(w)
+		return d
+	}
+}
+
+// All 3x3 convolutions at stride 1 pass the suite by minimal filtering too, whatever their size, on every instruction set.
+func TestWinogradConformance(t *testing.T) {
+	if !kernel.Available {
+		t.Skip("built without cgo")
+	}
+	best := kernel.Name()
+	defer kernel.Use(best)
+	for _, name := range []string{"AVX-512", "AVX2", "SSE2", "NEON", "portable"} {
+		if !kernel.Use(name) {
+			continue
+		}
+		for _, w := range []Winograd{WinogradOff, WinogradF2, WinogradF4} {
+			t.Run(name+"/"+w.String(), func(t *testing.T) {
+				cases, open := withWinograd(w)
+				devicetest.Run(t, func(testing.TB) device.Device { return open(2) }, devicetest.Options{Cases: cases})
+			})
+		}
+	}
+}
+
+func TestWinogradGivesTheSameBits(t *testing.T) {
+	for _, w := range []Winograd{WinogradOff, WinogradF2, WinogradF4} {
+		cases, open := withWinograd(w)
+		sameBits(t, cases, open)
+	}
+}
+
+func TestParseWinograd(t *testing.T) {
+	for _, w := range []Winograd{WinogradAuto, WinogradOff, WinogradF2, WinogradF4} {
+		if got, err := ParseWinograd(w.String()); got != w || err != nil {
+			t.Errorf("%q: got %v, error %v", w, got, err)
+		}
+	}
+	if _, err := ParseWinograd("f6"); err == nil || !strings.Contains(err.Error(), "wanted auto, off, f2 or f4") {
+		t.Errorf("got error %v, want the list of names", err)
+	}
+}
+
+// The error of minimal filtering against the oracle, beside that of a sum of products, on layers of VGG and ResNet: the figures of
+// docs/benchmarks/winograd-accuracy.txt, which go test -v prints.
+func TestWinogradAccuracy(t *testing.T) {
+	if !kernel.Available {
+		t.Skip("built without cgo")
+	}
+	for _, v := range []device.Conv{
+		conv3(1, 28, 64, 64), conv3(1, 28, 128, 128), conv3(2, 7, 256, 256),
+	} {
+		for pass, name := range []string{"forward", "backward data", "backward filter"} {
+			var errs [4]float64
+			want := accuracyRun(t, ref.New(), v, pass)
+			for _, w := range []Winograd{WinogradOff, WinogradF2, WinogradF4} {
+				d := New(2)
+				d.SetWinograd(w)
+				errs[w] = relative(accuracyRun(t, d, v, pass), want)
+			}
+			off, f2, f4 := errs[WinogradOff], errs[WinogradF2], errs[WinogradF4]
+			t.Logf("%dx%dx%dx%d to %d %-15s off %.2g  f2 %.2g (%.1fx)  f4 %.2g (%.1fx)", v.N, v.H, v.W, v.C, v.K, name, off, f2, f2/off, f4, f4/off)
+			if f2 > 2*off || f4 > 5*off || f4 > 2.5e-6 {
+				t.Errorf("%s of %+v: errors %.2g off, %.2g f2, %.2g f4: wanted at most 2 and 5 times the first, and 2.5e-6", name, v, off, f2, f4)
+			}
+		}
+	}
+}
+
+func conv3(n, size, c, k int) device.Conv {
+	return device.Conv{Window: device.Window{N: n, H: size, W: size, C: c, P: size, Q: size, R: 3, S: 3, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1,
+		PadTop: 1, PadLeft: 1}, K: k, Groups: 1}
+}
+
+// accuracyRun returns the result of one pass of a convolution of normal numbers.
+func accuracyRun(t *testing.T, d device.Device, v device.Conv, pass int) []float32 {
+	t.Helper()
+	defer d.Close()
+	r := newRig(t, d, v, 0)
+	switch pass {
+	case 0:
+		return r.run(t, device.ConvForward{Conv: v, X: r.x, Weight: r.w, Y: r.y}, r.y)
+	case 1:
+		return r.run(t, device.ConvBackwardData{Conv: v, DY: r.dy, Weight: r.w, DX: r.dx}, r.dx)
+	}
+	return r.run(t, device.ConvBackwardFilter{Conv: v, X: r.x, DY: r.dy, DWeight: r.dw}, r.dw)
+}
+
+// relative returns the root mean square of the error, relative to that of the wanted values.
+func relative(got, want []float32) float64 {
+	e, s := 0.0, 0.0
+	for i, w := range want {
+		d := float64(got[i]) - float64(w)
+		e += d * d
+		s += float64(w) * float64(w)
+	}
+	return math.Sqrt(e / s)
+}
