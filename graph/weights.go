@@ -72,13 +72,18 @@ func NewWeights(g *Graph, dev device.Device) (*Weights, error) {
 // Init draws all parameters from a seed, as their layers say.
 func (w *Weights) Init(seed uint64) error {
 	for _, p := range w.g.params {
-		buf := make([]float32, p.Len())
-		p.initial(seed, buf)
-		if err := w.Set(p, buf); err != nil {
+		if err := w.Draw(p, seed); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Draw draws one parameter, as Init does.
+func (w *Weights) Draw(p *Param, seed uint64) error {
+	buf := make([]float32, p.Len())
+	p.initial(seed, buf)
+	return w.Set(p, buf)
 }
 
 func (w *Weights) mem(p *Param) device.Mem { return w.of(p, w.slab) }

@@ -22,6 +22,15 @@ type Config struct {
 	Model string `yaml:"model"`
 	Data  string `yaml:"data"` // a path, or the name of an embedded set
 
+	Strategy     string              `yaml:"strategy,omitempty"`      // of fine-tuning; empty: the run begins with random weights
+	Weights      string              `yaml:"weights,omitempty"`       // the pretrained checkpoint
+	LRMult       float64             `yaml:"lr-mult,omitempty"`       // of the layers below the head; 0: the strategy's
+	LayerDecay   float64             `yaml:"layer-decay,omitempty"`   // of the rate from layer to layer below the head; 0: none
+	FreezeEpochs int                 `yaml:"freeze-epochs,omitempty"` // train the head alone for so long; gradual: epochs of each stage
+	HeadInit     string              `yaml:"head-init,omitempty"`     // one of HeadInits; empty: keep a head that fits, else the model's
+	Preprocess   *augment.Preprocess `yaml:"preprocess,omitempty"`    // nil: the checkpoint's, or from the data
+	NoAug        bool                `yaml:"no-aug,omitempty"`        // prepare training images as for evaluation
+
 	Epochs         int     `yaml:"epochs"`
 	Batch          int     `yaml:"batch-size"`
 	Opt            string  `yaml:"opt"`
@@ -134,6 +143,13 @@ func (c Config) Check() error {
 	want(c.Workers >= 0 && c.Workers <= maxWorkers, "workers", c.Workers, fmt.Sprintf("0 to %d", maxWorkers))
 	want(c.SaveEvery >= 0, "save-every", c.SaveEvery, "at least 0")
 	want(c.Project != "", "project", `""`, "a folder")
+	least0("lr-mult", c.LRMult)
+	want(c.LayerDecay >= 0 && c.LayerDecay <= 1, "layer-decay", c.LayerDecay, "a value above 0, at most 1")
+	want(c.FreezeEpochs >= 0, "freeze-epochs", c.FreezeEpochs, "at least 0")
+	want(c.HeadInit == "" || slices.Contains(HeadInits, c.HeadInit), "head-init", fmt.Sprintf("%q", c.HeadInit), fmt.Sprintf("one of %v", HeadInits))
+	if err := c.checkStrategy(); err != nil {
+		errs = append(errs, err)
+	}
 	if err := c.schedule(1).check(); err != nil {
 		errs = append(errs, err)
 	}

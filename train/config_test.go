@@ -13,6 +13,7 @@ import (
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/pretrained"
 	"github.com/cnnctl/cnnctl/zoo"
 )
 
@@ -35,6 +36,9 @@ func filled(t *testing.T) Config {
 		case reflect.Array:
 			f.Index(0).SetFloat(0.1)
 			f.Index(1).SetFloat(1.0 / 3)
+		case reflect.Pointer:
+			p := pretrained.ImageNet()
+			f.Set(reflect.ValueOf(&p))
 		case reflect.String:
 			if f.Len() == 0 {
 				f.SetString(fmt.Sprintf("text: %d # \"", i))
@@ -43,6 +47,7 @@ func filled(t *testing.T) Config {
 			t.Fatalf("field %s has a kind that this test does not know", v.Type().Field(i).Name)
 		}
 	}
+	c.Strategy, c.HeadInit = "from:fc1", "xavier"
 	c.AutoAugment = "rand-m9-mstd0.5" // not any text
 	return c
 }
@@ -62,7 +67,7 @@ func TestArgsRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	if names := got.changed(want); len(names) > 0 {

@@ -18,7 +18,7 @@ func (c Config) changed(before Config) []string {
 	now, then := reflect.ValueOf(c), reflect.ValueOf(before)
 	for i := range now.NumField() {
 		name, _, _ := strings.Cut(now.Type().Field(i).Tag.Get("yaml"), ",")
-		if !slices.Contains(mayChange, name) && now.Field(i).Interface() != then.Field(i).Interface() {
+		if !slices.Contains(mayChange, name) && !reflect.DeepEqual(now.Field(i).Interface(), then.Field(i).Interface()) {
 			names = append(names, name)
 		}
 	}

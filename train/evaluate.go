@@ -40,6 +40,13 @@ type Prediction struct {
 
 // NewEvaluator prepares the evaluation of w on set.
 func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, batch, workers int) (*Evaluator, error) {
+	return newEvaluator(w, set, batch, func(batch int) (*loader.Loader, error) {
+		return loader.New(set, pipe, loader.Config{Batch: batch, Workers: workers})
+	})
+}
+
+// newEvaluator is NewEvaluator for samples that open loads, in the order of the set.
+func newEvaluator(w *graph.Weights, set data.Dataset, batch int, open func(batch int) (*loader.Loader, error)) (*Evaluator, error) {
 	classes := len(set.Classes())
 	if n := w.Graph().Output().Out.Size(); n != classes {
 		return nil, fmt.Errorf("%w: the model has %d classes, the data set %d", ErrWeights, n, classes)
@@ -55,7 +62,7 @@ func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, ba
 	if err != nil {
 		return nil, err
 	}
-	l, err := loader.New(set, pipe, loader.Config{Batch: batch, Workers: workers})
+	l, err := open(batch)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,27 @@ type Started struct {
 	Dir        string   `json:"dir"`
 	Resumed    bool     `json:"resumed"`
 
+	Strategy string         `json:"strategy,omitempty"` // of fine-tuning
+	Weights  string         `json:"weights,omitempty"`  // the pretrained checkpoint
+	Stages   []StageStarted `json:"stages,omitempty"`   // of fine-tuning
+
 	Memory graph.Memory `json:"memory"`
 	Notes  []string     `json:"notes,omitempty"`
+}
+
+// StageStarted says what a stage of fine-tuning trains. It comes when the stage begins, and all of them with Started.
+type StageStarted struct {
+	Epoch       int    `json:"epoch"`  // the first of the stage, from 1
+	Layers      string `json:"layers"` // that are trained
+	Trainable   int    `json:"trainable"`
+	FrozenNorms int    `json:"frozen_norms"` // batch norms that use their stored statistics
+	Memory      int64  `json:"memory"`       // bytes of gradients, optimiser state, activations and workspace
+}
+
+// Extracting comes now and then while features are computed for the cache, before Started.
+type Extracting struct {
+	Done  int `json:"done"` // images
+	Total int `json:"total"`
 }
 
 // Progress comes several times a second while an epoch runs.
@@ -83,12 +102,14 @@ type Finished struct {
 	Already   bool    `json:"already_complete"` // there was nothing left to do
 }
 
-func (Started) kind() string   { return "start" }
-func (Progress) kind() string  { return "progress" }
-func (EpochDone) kind() string { return "epoch" }
-func (Saved) kind() string     { return "save" }
-func (Warning) kind() string   { return "warning" }
-func (Finished) kind() string  { return "done" }
+func (Started) kind() string      { return "start" }
+func (StageStarted) kind() string { return "stage" }
+func (Extracting) kind() string   { return "features" }
+func (Progress) kind() string     { return "progress" }
+func (EpochDone) kind() string    { return "epoch" }
+func (Saved) kind() string        { return "save" }
+func (Warning) kind() string      { return "warning" }
+func (Finished) kind() string     { return "done" }
 
 // Observer is told what a run does. It is called between steps and must not keep the run waiting.
 type Observer func(Event)
@@ -126,7 +147,8 @@ func openEventLog(path string) (*eventLog, error) {
 }
 
 func (l *eventLog) write(e Event) error {
-	if _, ok := e.(Progress); ok {
+	switch e.(type) {
+	case Progress, Extracting:
 		return nil
 	}
 	b, err := AppendJSON(nil, e, time.Now())

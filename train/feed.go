@@ -11,6 +11,7 @@ import (
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/data/synth"
+	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
 )
 
@@ -52,14 +53,25 @@ func (f *Feed) decide(ctx context.Context, c *Config, info zoo.Info) error {
 	if err != nil {
 		return err
 	}
+	if p := c.Preprocess; p != nil {
+		in = graph.Shape{H: p.Size[0], W: p.Size[1], C: p.Channels}
+	}
 	c.ImageSize = in.H
 	aug := augmentation(c, in, st)
 	pre, err := aug.Preprocess()
+	if c.Preprocess != nil {
+		pre, err = *c.Preprocess, nil
+	}
 	if err != nil {
 		return err
 	}
 	f.Spec = Spec{Model: c.Model, Input: [3]int{in.H, in.W, in.C}, Classes: f.Source.Train.Classes(), Preprocess: pre}
-	if f.Pipe, err = augment.Train(aug); err != nil {
+	if c.NoAug {
+		f.Pipe, err = pre.Pipeline()
+	} else {
+		f.Pipe, err = augment.Train(aug)
+	}
+	if err != nil {
 		return err
 	}
 	c.Batch = min(c.Batch, f.Source.Train.Len())

@@ -57,7 +57,10 @@ func (r *Run) Final(ctx context.Context) (Metrics, error) {
 		return Metrics{}, err
 	}
 	defer f.Close()
-	if err := LoadWeights(f, r.judged()); err != nil {
+	if err := f.Verify(); err != nil {
+		return Metrics{}, err
+	}
+	if err := importTensors(f, "", r.graph.Params(), keeper{r, r.judged()}.set); err != nil {
 		return Metrics{}, err
 	}
 	return r.eval.Run(ctx)
@@ -71,7 +74,7 @@ func (r *Run) Source() *data.Source { return r.source }
 
 // FirstBatch returns the first batch of the first epoch as the network sees it, and the pipeline that made it.
 func (r *Run) FirstBatch(ctx context.Context) (*loader.Batch, *augment.Pipeline, error) {
-	b, err := (&Feed{Batches: r.batches}).FirstBatch(ctx)
+	b, err := (&Feed{Batches: r.images}).FirstBatch(ctx)
 	return b, r.pipe, err
 }
 
@@ -85,6 +88,9 @@ func (r *Run) finish(already bool) Finished {
 // epoch trains on what is left of one epoch, validates, and saves.
 func (r *Run) epoch(ctx context.Context) error {
 	p := &r.progress
+	if err := r.enterStage(); err != nil {
+		return err
+	}
 	begin := stopwatch{start: time.Now(), before: p.Seconds}
 	if p.Batch == 0 {
 		p.Sums = sums{}
@@ -181,17 +187,21 @@ func (r *Run) closeEpoch(begin stopwatch, first int, trainTime, wait time.Durati
 // writes the same weights again.
 func (r *Run) saveEpoch(better bool) error {
 	if better {
-		if err := SaveWeights(r.Dir.File("weights", "best.safetensors"), r.Spec, r.judged()); err != nil {
+		if err := r.saveWeights("best.safetensors"); err != nil {
 			return err
 		}
 	}
-	if err := SaveWeights(r.Dir.File("weights", "last.safetensors"), r.Spec, r.judged()); err != nil {
+	if err := r.saveWeights("last.safetensors"); err != nil {
 		return err
 	}
 	if err := r.saveState(); err != nil {
 		return err
 	}
 	return saveResults(r.Dir.File("results.csv"), r.progress.Rows)
+}
+
+func (r *Run) saveWeights(name string) error {
+	return saveWeights(r.Dir.File("weights", name), r.Spec, r.graph.Params(), keeper{r, r.judged()}.get)
 }
 
 // feed hands the next batch to the device. It returns io.EOF at the end of the epoch.
@@ -308,7 +318,7 @@ func (r *Run) interrupted() error {
 		return err
 	}
 	p := r.progress
-	return fmt.Errorf("%w after %d of %d batches of epoch %d; saved; continue with: cnnctl train --resume %s", ErrInterrupted, p.Batch, r.batches.Batches(), p.Epoch+1, r.Dir.Path)
+	return fmt.Errorf("%w after %d of %d batches of epoch %d; saved; continue with: cnnctl %s --resume %s", ErrInterrupted, p.Batch, r.batches.Batches(), p.Epoch+1, r.Config.command(), r.Dir.Path)
 }
 
 // stopwatch measures the time of a run across breaks.

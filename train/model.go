@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/device"
@@ -18,6 +17,8 @@ import (
 type Model struct {
 	Spec
 	Path    string // of the checkpoint
+	Named   bool   // the classes have names; otherwise they are numbered
+	Notes   []string
 	Weights *graph.Weights
 	Pipe    *augment.Pipeline
 }
@@ -41,32 +42,29 @@ func WeightsFile(path string) (string, error) {
 	return best, nil
 }
 
-// LoadModel reads a checkpoint of a run, given its file or the run's directory.
-func LoadModel(path string, dev device.Device) (*Model, error) {
-	file, err := WeightsFile(path)
+// LoadModel reads the weights at path, a file or the directory of a run. Of a file that another program wrote, `as` says what the file does not.
+// Errors are those of OpenCheckpoint.
+func LoadModel(path string, as Foreign, dev device.Device) (*Model, error) {
+	c, err := OpenCheckpoint(path, as)
 	if err != nil {
 		return nil, err
 	}
-	f, err := checkpoint.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m := &Model{Path: file}
-	if m.Spec, err = ReadSpec(f); err != nil {
-		return nil, err
-	}
+	defer c.Close()
+	m := &Model{Spec: c.Spec, Path: c.Path(), Named: c.Named, Notes: c.Notes}
 	g, err := m.Graph(zoo.Options{})
+	if errors.Is(err, graph.ErrShape) && as.Input.Size > 0 {
+		return nil, err // what the user asked for, not what the file says
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", file, ErrWeights, err)
+		return nil, fmt.Errorf("%s: %w: %w", m.Path, ErrWeights, err)
 	}
 	if m.Pipe, err = m.Preprocess.Pipeline(); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", file, ErrWeights, err)
+		return nil, fmt.Errorf("%s: %w: %w", m.Path, ErrWeights, err)
 	}
 	if m.Weights, err = graph.NewWeights(g, dev); err != nil {
 		return nil, err
 	}
-	return m, LoadWeights(f, m.Weights)
+	return m, c.load(m.Weights)
 }
 
 // Ranked is a class and its probability.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
@@ -25,9 +26,13 @@ type Run struct {
 	source    *data.Source
 	graph     *graph.Graph
 	weights   *graph.Weights
-	tr        *graph.Training
+	stages    []*graph.Training // one program for each stage, sharing memory; one alone unless layers thaw on the way
+	tr        *graph.Training   // that of the stage under way
+	tuning    *tuning           // nil for a training from nothing
+	tail      *tail             // the network behind cached features, which is trained in the whole one's place; or nil
 	eval      *Evaluator
-	batches   *loader.Loader
+	images    *loader.Loader    // batches of the training part
+	batches   *loader.Loader    // what is trained on: images, or their features
 	pipe      *augment.Pipeline // of the training part
 	sched     Schedule
 	progress  progress
@@ -46,10 +51,7 @@ type Run struct {
 // graph.ErrShape or device.ErrUnsupported, or an *device.OutOfMemoryError, before anything has been written.
 func Start(ctx context.Context, c Config, dev device.Device, observers ...Observer) (*Run, error) {
 	r := &Run{Config: c, observers: observers, interval: progressInterval}
-	if err := r.prepare(ctx); err != nil {
-		return nil, errors.Join(err, r.closeSource())
-	}
-	if err := r.compile(dev); err != nil {
+	if err := r.build(ctx, dev); err != nil {
 		return nil, errors.Join(err, r.closeSource())
 	}
 	name := r.Config.Name
@@ -84,13 +86,7 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 		return fail(err)
 	}
 	r.Config, r.before = c, before
-	if err := r.prepare(ctx); err != nil {
-		return fail(err)
-	}
-	if err := r.compile(dev); err != nil {
-		return fail(err)
-	}
-	if r.found, err = r.loadState(); err != nil {
+	if err := r.build(ctx, dev); err != nil {
 		return fail(err)
 	}
 	if !r.found {
@@ -111,7 +107,7 @@ func (r *Run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.source, r.Spec, r.pipe, r.batches = feed.Source, feed.Spec, feed.Pipe, feed.Batches
+	r.source, r.Spec, r.pipe, r.images, r.batches = feed.Source, feed.Spec, feed.Pipe, feed.Batches, feed.Batches
 	r.sched = r.Config.schedule(r.batches.Batches())
 	r.graph, err = r.Spec.Graph(r.Config.zooOptions())
 	return err
@@ -125,7 +121,38 @@ func (c Config) zooOptions() zoo.Options {
 	return o
 }
 
-// compile takes the device's memory and draws the initial weights.
+// build does everything that can fail before the first step: data, network, programs, and the weights to begin or to go on with.
+func (r *Run) build(ctx context.Context, dev device.Device) error {
+	if r.Config.Strategy != "" {
+		if err := r.openPretrained(); err != nil {
+			return err
+		}
+		defer r.tuning.close()
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if r.source.Val == nil || r.source.Val.Len() == 0 {
+		return fmt.Errorf("%w: %s has no validation part", data.ErrFormat, r.Config.Data)
+	}
+	if r.tuning != nil {
+		if err := r.plan(ctx, dev); err != nil {
+			return err
+		}
+	}
+	if err := r.compile(dev); err != nil {
+		return err
+	}
+	if r.resumed {
+		var err error
+		if r.found, err = r.loadState(); err != nil {
+			return err
+		}
+	}
+	return r.connect(ctx)
+}
+
+// compile takes the device's memory and fills it with the initial weights.
 func (r *Run) compile(dev device.Device) error {
 	var err error
 	if r.weights, err = graph.NewWeights(r.graph, dev); err != nil {
@@ -134,11 +161,30 @@ func (r *Run) compile(dev device.Device) error {
 	if err = r.weights.Init(r.Config.Seed); err != nil {
 		return err
 	}
-	if r.tr, err = graph.CompileTraining(r.graph, r.weights, r.Config.Training(r.Config.Batch)); err != nil {
+	trained, weights, config := r.graph, r.weights, r.Config.Training(r.Config.Batch)
+	if r.tuning != nil {
+		if err := r.loadPretrained(); err != nil {
+			return err
+		}
+		if err := r.cutTail(dev); err != nil {
+			return err
+		}
+		if r.tail != nil {
+			trained, weights = r.tail.graph, r.tail.weights
+		}
+		config.Group = r.tuning.group(r.Config)
+	}
+	if r.stages, err = graph.CompileStages(trained, weights, config); err != nil {
 		return err
 	}
-	if r.source.Val == nil || r.source.Val.Len() == 0 {
-		return fmt.Errorf("%w: %s has no validation part", data.ErrFormat, r.Config.Data)
+	r.tr = r.stages[0]
+	return nil
+}
+
+// connect joins programs and data.
+func (r *Run) connect(ctx context.Context) error {
+	if r.tail != nil {
+		return r.openFeatures(ctx)
 	}
 	pipe, err := r.Spec.Preprocess.Pipeline()
 	if err != nil {
@@ -151,12 +197,39 @@ func (r *Run) compile(dev device.Device) error {
 // evalBatch is the batch size of validation: larger than training's, because nothing is kept for a backward pass.
 func evalBatch(batch int) int { return 2 * batch }
 
-// judged returns the weights that validation measures and that best.safetensors keeps.
+// judged returns the weights that validation measures.
 func (r *Run) judged() *graph.Weights {
 	if ema := r.tr.EMA(); ema != nil {
 		return ema
 	}
-	return r.weights
+	return r.tr.Weights()
+}
+
+// keeper gives access to the parameters of the whole network where those that are trained lie in w.
+type keeper struct {
+	r *Run
+	w *graph.Weights
+}
+
+// at returns where parameter p of the whole network lies: in the tail if it has it.
+func (k keeper) at(p *graph.Param) (*graph.Weights, *graph.Param) {
+	if t := k.r.tail; t != nil {
+		if q := t.params[p.Name]; q != nil {
+			return k.w, q
+		}
+		return k.r.weights, p
+	}
+	return k.w, p
+}
+
+func (k keeper) get(p *graph.Param, dst []float32) error {
+	w, p := k.at(p)
+	return w.Get(p, dst)
+}
+
+func (k keeper) set(p *graph.Param, first int, src []float32) error {
+	w, p := k.at(p)
+	return w.SetPart(p, first, src)
 }
 
 // settle writes what the run directory holds before the first step and announces the run.
@@ -165,7 +238,7 @@ func (r *Run) settle() error {
 	if err := r.Dir.makeFolders(); err != nil {
 		return err
 	}
-	m := r.tr.Plan().Memory
+	m := r.memory()
 	const pictures = 4 << 20 // with room to spare
 	need := 2*m.Weights + int64(statesKept+1)*(m.Weights+m.Optimizer+m.EMA) + pictures
 	if err := checkpoint.CheckWritable(r.Dir.Path, need); err != nil {
@@ -182,9 +255,13 @@ func (r *Run) settle() error {
 		return err
 	}
 	all, trained := r.graph.NumParams()
-	r.notify(Started{Model: r.Config.Model, Params: all, Trainable: trained, Input: r.Spec.Input, Device: r.tr.Device(), Data: r.Config.Data,
+	notes := r.source.Notes
+	if r.tuning != nil {
+		notes = slices.Concat(r.tuning.notes, notes)
+	}
+	r.notify(Started{Strategy: r.Config.Strategy, Weights: r.Config.Weights, Stages: r.describeStages(), Model: r.Config.Model, Params: all, Trainable: trained, Input: r.Spec.Input, Device: r.tr.Device(), Data: r.Config.Data,
 		Format: r.source.Format, Train: r.source.Train.Len(), Val: r.source.Val.Len(), Classes: r.Spec.Classes, Augment: r.pipe.String(), Batch: r.Config.Batch,
-		Epochs: r.Config.Epochs, StartEpoch: r.progress.Epoch, StartBatch: r.progress.Batch, Steps: r.batches.Batches(), Dir: r.Dir.Path, Resumed: r.resumed, Memory: m, Notes: r.source.Notes})
+		Epochs: r.Config.Epochs, StartEpoch: r.progress.Epoch, StartBatch: r.progress.Batch, Steps: r.batches.Batches(), Dir: r.Dir.Path, Resumed: r.resumed, Memory: m, Notes: notes})
 	return nil
 }
 
@@ -201,10 +278,30 @@ func (r *Run) notify(e Event) {
 }
 
 func (r *Run) closeSource() error {
-	if r.source == nil {
-		return nil
+	var err error
+	if r.tail != nil && r.tail.cache != nil {
+		err = r.tail.cache.Close()
 	}
-	return r.source.Close()
+	if r.source != nil {
+		err = errors.Join(err, r.source.Close())
+	}
+	return err
+}
+
+// memory is what the largest stage takes.
+func (r *Run) memory() graph.Memory {
+	var m graph.Memory
+	for _, tr := range r.stages {
+		if s := tr.Plan().Memory; s.Total() > m.Total() {
+			m = s
+		}
+	}
+	if r.tail != nil {
+		for _, p := range r.graph.Params() {
+			m.Weights += 4 * int64(p.Len())
+		}
+	}
+	return m
 }
 
 // Close lets go of the run's directory and data. It does not save.

@@ -71,6 +71,15 @@ func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config
 	for i, s := range st.Std {
 		a.Std[i] = max(s, 1e-3) // a set of one grey level
 	}
+	if p := c.Preprocess; p != nil {
+		a.Mean, a.Std, a.Scale255, a.BGR, a.Interpolation = p.Mean, p.Std, p.Scale == 255, p.Order == "bgr", p.Interpolation
+		a.Policy = augment.PolicyCrop
+		if p.Resize == augment.ResizeExact {
+			a.Policy, a.Scale, a.Ratio = augment.PolicyPlain, [2]float64{}, [2]float64{}
+		} else if c.Weights != "" {
+			a.Scale = transferScale
+		}
+	}
 	pick := func(set *float64, usual *float64) {
 		if *set >= 0 {
 			*usual = *set
@@ -98,6 +107,10 @@ func augmentation(c *Config, in graph.Shape, st *data.Statistics) augment.Config
 	c.CropPadding, c.Scale, c.Ratio = a.CropPadding, a.Scale, a.Ratio
 	return a
 }
+
+// transferScale is the smallest and largest share of a photograph that fine-tuning sees: less cut off than the 8 % and more by which ImageNet's
+// networks are trained from nothing, because a small data set has few epochs to see its objects whole.
+var transferScale = [2]float64{0.35, 1}
 
 // inspectData measures the training part, without counting on samples that may turn out to be corrupt.
 func inspectData(ctx context.Context, src *data.Source) (*data.Statistics, error) {

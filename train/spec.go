@@ -52,11 +52,15 @@ func ReadSpec(f *checkpoint.File) (Spec, error) {
 
 // SaveWeights writes weights with PyTorch's names and layout.
 func SaveWeights(path string, s Spec, w *graph.Weights) error {
+	return saveWeights(path, s, w.Graph().Params(), w.Get)
+}
+
+func saveWeights(path string, s Spec, params []*graph.Param, get getter) error {
 	meta, err := s.metadata()
 	if err != nil {
 		return err
 	}
-	return checkpoint.Write(path, exportTensors("", w.Graph().Params(), w.Get), meta)
+	return checkpoint.Write(path, exportTensors("", params, get), meta)
 }
 
 // LoadWeights reads weights that SaveWeights wrote, after verifying their digests. Errors wrap ErrWeights or checkpoint.ErrCorrupt.

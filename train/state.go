@@ -25,6 +25,8 @@ type progress struct {
 	Seconds float64 `json:"seconds"` // spent training
 	Data    string  `json:"data"`    // digest of the data set
 	Args    Config  `json:"args"`    // the settings that all this was done with
+	Stage   int     `json:"stage"`   // of fine-tuning
+	Began   int     `json:"began"`   // updates before the stage
 }
 
 // sums accumulates what a row of results.csv reports, in the order of the batches.
@@ -57,12 +59,12 @@ func (r *Run) saveState() error {
 	}
 	meta[stateKey] = string(b)
 	params := r.graph.Params()
-	tensors := exportTensors("model.", params, r.weights.Get)
+	tensors := exportTensors("model.", params, keeper{r, r.tr.Weights()}.get)
 	if ema := r.tr.EMA(); ema != nil {
-		tensors = append(tensors, exportTensors("ema.", params, ema.Get)...)
+		tensors = append(tensors, exportTensors("ema.", params, keeper{r, ema}.get)...)
 	}
 	for i, name := range r.tr.States() {
-		tensors = append(tensors, exportTensors("optimizer."+name+".", trainable(params), func(p *graph.Param, dst []float32) error {
+		tensors = append(tensors, exportTensors("optimizer."+name+".", r.trainable(), func(p *graph.Param, dst []float32) error {
 			return r.tr.GetState(i, p, dst)
 		})...)
 	}
@@ -148,16 +150,21 @@ func (r *Run) readState(path string) error {
 		return fmt.Errorf("%w: the data set %s is not the one that the run began with; restore it, or start a new run", ErrRun, r.Config.Data)
 	}
 	params := r.graph.Params()
-	if err := importTensors(f, "model.", params, r.weights.SetPart); err != nil {
+	if err := importTensors(f, "model.", params, keeper{r, r.tr.Weights()}.set); err != nil {
 		return err
 	}
 	if ema := r.tr.EMA(); ema != nil {
-		if err := importTensors(f, "ema.", params, ema.SetPart); err != nil {
+		if err := importTensors(f, "ema.", params, keeper{r, ema}.set); err != nil {
 			return err
 		}
 	}
+	if p.Stage < 0 || p.Stage >= len(r.stages) {
+		return fmt.Errorf("%s: %w: its stage %d is none of %d", path, checkpoint.ErrCorrupt, p.Stage, len(r.stages))
+	}
+	r.setStage(p.Stage)
+	r.tr.Resume(p.Began)
 	for i, name := range r.tr.States() {
-		err := importTensors(f, "optimizer."+name+".", trainable(params), func(p *graph.Param, first int, src []float32) error {
+		err := importTensors(f, "optimizer."+name+".", r.trainable(), func(p *graph.Param, first int, src []float32) error {
 			return r.tr.SetStatePart(i, p, first, src)
 		})
 		if err != nil {
@@ -168,6 +175,7 @@ func (r *Run) readState(path string) error {
 	return nil
 }
 
-func trainable(params []*graph.Param) []*graph.Param {
-	return slices.DeleteFunc(slices.Clone(params), func(p *graph.Param) bool { return !p.Trainable() })
+// trainable lists the parameters that the stage under way trains.
+func (r *Run) trainable() []*graph.Param {
+	return slices.DeleteFunc(slices.Clone(r.tr.Weights().Graph().Params()), func(p *graph.Param) bool { return !p.Trainable() })
 }

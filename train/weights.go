@@ -55,6 +55,11 @@ func importTensors(f *checkpoint.File, prefix string, params []*graph.Param, set
 	if err := checkTensors(f, prefix, params); err != nil {
 		return err
 	}
+	return copyTensors(f, prefix, params, set)
+}
+
+// copyTensors reads parameters whose tensors were checked.
+func copyTensors(f *checkpoint.File, prefix string, params []*graph.Param, set setter) error {
 	var mem []float32
 	for _, p := range params {
 		shape := permuted(p.Dims, p.Perm)
@@ -87,11 +92,7 @@ func importTensors(f *checkpoint.File, prefix string, params []*graph.Param, set
 
 // checkTensors reports all that is missing, unexpected or of another shape.
 func checkTensors(f *checkpoint.File, prefix string, params []*graph.Param) error {
-	wanted := make([]checkpoint.Want, len(params))
-	for i, p := range params {
-		wanted[i] = checkpoint.Want{Name: p.Name, Shape: p.Export}
-	}
-	if err := f.Match(prefix, wanted); err != nil {
+	if err := f.Match(prefix, wants(params)); err != nil {
 		return fmt.Errorf("%w: %w", ErrWeights, err)
 	}
 	return nil

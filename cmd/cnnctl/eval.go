@@ -44,7 +44,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 				return err
 			}
 			defer dev.Close()
-			m, err := train.LoadModel(path, dev)
+			m, err := train.LoadModel(path, train.Foreign{}, dev)
 			if err != nil {
 				return err
 			}

@@ -63,6 +63,7 @@ func imageFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Var((*pair)(&c.Ratio), "ratio", "random resized crop: smallest,largest width over height")
 	f.IntVar(&c.CropPadding, "crop-padding", c.CropPadding, "random crop after padding by so many pixels; -1: 1/8 of small colour images")
 	f.Float64Var(&c.CropPct, "crop-pct", c.CropPct, "evaluation: share of the resized image's side that is kept")
+	f.BoolVar(&c.NoAug, "no-aug", c.NoAug, "prepare training images as for evaluation")
 	f.StringVar(&c.AutoAugment, "aa", c.AutoAugment, "automatic augmentation: RandAugment such as rand-m9-n3-mstd0.5, or trivial")
 	f.Var(&c.ColorJitter, "color-jitter", "strength of random brightness, contrast and saturation, or brightness,contrast,saturation,hue")
 	f.Float64Var(&c.ReProb, "reprob", c.ReProb, "probability of random erasing")
@@ -81,6 +82,7 @@ func imageFlags(f *pflag.FlagSet, c *train.Config) {
 func apply(given *pflag.FlagSet, c *train.Config) error {
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
 	trainFlags(f, c)
+	tuneFlags(f, c)
 	var errs []error
 	given.Visit(func(g *pflag.Flag) {
 		if f.Lookup(g.Name) != nil {

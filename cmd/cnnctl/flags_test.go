@@ -9,17 +9,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Each key of args.yaml is a flag and the other way round, but for the model, which is the argument. The two write to the same field.
+// Each key of args.yaml is a flag and the other way round, but for the model, which is the argument, and the preprocessing, which has several. The two
+// write to the same field.
 func TestKeysAreFlags(t *testing.T) {
 	var c train.Config
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
 	trainFlags(f, &c)
+	tuneFlags(f, &c)
 	keys := map[string]bool{"model": true}
 	typ := reflect.TypeFor[train.Config]()
 	for i := range typ.NumField() {
 		key, _, _ := strings.Cut(typ.Field(i).Tag.Get("yaml"), ",")
 		keys[key] = true
-		if key == "model" {
+		if key == "model" || key == "preprocess" {
 			continue
 		}
 		flag := f.Lookup(key)

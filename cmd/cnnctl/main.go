@@ -51,7 +51,7 @@ func rootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(trainCommand(), evalCommand(), predictCommand(), summaryCommand(), modelsCommand(), devicesCommand(),
+	root.AddCommand(trainCommand(), finetuneCommand(), evalCommand(), predictCommand(), summaryCommand(), modelsCommand(), devicesCommand(),
 		inspectCommand(), convertCommand(), dataCommand(), lrFindCommand(), benchCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {

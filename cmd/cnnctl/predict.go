@@ -43,7 +43,7 @@ func predictCommand() *cobra.Command {
 				return err
 			}
 			defer dev.Close()
-			m, err := train.LoadModel(weights, dev)
+			m, err := train.LoadModel(weights, train.Foreign{}, dev)
 			if err != nil {
 				return err
 			}

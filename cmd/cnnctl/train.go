@@ -8,11 +8,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/report"
 	"github.com/cnnctl/cnnctl/report/terminal"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/cnnctl/cnnctl/zoo"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // output says how a command talks.
@@ -49,43 +51,24 @@ A flag whose default is not shown takes it from the model; cnnctl models lists t
 	flags.BoolVarP(&out.quiet, "quiet", "q", false, "print errors only")
 	flags.BoolVar(&out.json, "json", false, "print events as lines of JSON on standard output")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
 		to := listen(out)
-		var c train.Config
-		var err error
 		switch {
 		case resume != "" && (len(args) > 0 || config != ""):
 			return usageError{errors.New("--resume takes model and settings from the run; wanted no model and no --config beside it")}
 		case resume != "":
-			if c, err = train.LoadConfig(resume); err != nil {
+			c, err := train.LoadConfig(resume)
+			if err != nil {
 				return err
 			}
-			if err := apply(flags, &c); err != nil {
-				return usageError{err}
-			}
+			return runTraining(cmd.Context(), flags, c, resume, to, options()...)
 		case len(args) == 0:
 			return usageError{errors.New("no model was given; wanted, for example, cnnctl train lenet5; cnnctl models lists them")}
-		default:
-			if c, err = settings(cmd, args[0], config); err != nil {
-				return err
-			}
 		}
-		dev, err := openDevice(c.Device, c.Winograd, options()...)
+		c, err := settings(cmd, args[0], config)
 		if err != nil {
 			return err
 		}
-		defer dev.Close()
-		var run *train.Run
-		if resume != "" {
-			run, err = train.Resume(ctx, resume, c, dev, to.observers...)
-		} else {
-			run, err = train.Start(ctx, c, dev, to.observers...)
-		}
-		if err != nil {
-			return err
-		}
-		defer run.Close()
-		return errors.Join(finishRun(ctx, run, to.printer), to.events.err)
+		return runTraining(cmd.Context(), flags, c, "", to, options()...)
 	}
 	return cmd
 }
@@ -113,6 +96,31 @@ func settings(cmd *cobra.Command, model, config string) (train.Config, error) {
 		return c, usageError{err}
 	}
 	return c, nil
+}
+
+// runTraining runs a training with settings, or continues the run in the directory resume, with the settings that flags change.
+func runTraining(ctx context.Context, flags *pflag.FlagSet, c train.Config, resume string, to *listeners, options ...gpu.Option) error {
+	if resume != "" {
+		if err := apply(flags, &c); err != nil {
+			return usageError{err}
+		}
+	}
+	dev, err := openDevice(c.Device, c.Winograd, options...)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	var run *train.Run
+	if resume != "" {
+		run, err = train.Resume(ctx, resume, c, dev, to.observers...)
+	} else {
+		run, err = train.Start(ctx, c, dev, to.observers...)
+	}
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	return errors.Join(finishRun(ctx, run, to.printer), to.events.err)
 }
 
 // finishRun trains and leaves the pictures.

@@ -53,13 +53,13 @@ func (b *Batch) reset(number, n int) {
 
 // fill prepares rows lo..hi-1 of b. It returns the first sample that failed, with the reason.
 func (l *Loader) fill(w *worker, b *Batch, order []int, epoch, lo, hi int) (at int, err error) {
-	x, t := l.pipe.Len(), l.cfg.Classes
+	x, t := l.size, l.cfg.Classes
 	for row := lo; row < hi; row++ {
 		i := b.Number*l.cfg.Batch + row
 		if order != nil {
 			i = order[i]
 		}
-		if err := l.sample(w, epoch, i, b.X[row*x:(row+1)*x]); err != nil {
+		if err := l.read(w, epoch, i, b.X[row*x:(row+1)*x]); err != nil {
 			return row, err
 		}
 		label := l.ds.Label(i)
@@ -71,9 +71,9 @@ func (l *Loader) fill(w *worker, b *Batch, order []int, epoch, lo, hi int) (at i
 	return 0, nil
 }
 
-// sample decodes and augments sample i of the data set into x (H, W, C).
-func (l *Loader) sample(w *worker, epoch, i int, x []float32) error {
-	err := l.read(w, i)
+// augment decodes and augments sample i of the data set into x (H, W, C).
+func (l *Loader) augment(ds data.Dataset, w *worker, epoch, i int, x []float32) error {
+	err := decode(ds, w, i)
 	if err == nil {
 		w.rng = philox.MakeStream(l.cfg.Seed, philox.Augment, epoch, i)
 		err = l.pipe.Apply(&w.rng, &w.work, x)
@@ -90,19 +90,23 @@ func (l *Loader) sample(w *worker, epoch, i int, x []float32) error {
 // down with a stack trace of an image library.
 var errPanic = errors.New("the decoder panicked")
 
-func (l *Loader) read(w *worker, i int) (err error) {
+func decode(ds data.Dataset, w *worker, i int) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %w: %w: %v", l.ds.Name(i), data.ErrCorrupt, errPanic, r)
+			err = fmt.Errorf("%s: %w: %w: %v", ds.Name(i), data.ErrCorrupt, errPanic, r)
 		}
 	}()
-	return l.ds.Read(i, w.work.Image())
+	return ds.Read(i, w.work.Image())
 }
 
 // finish mixes the batch once all its samples are there.
 func (l *Loader) finish(b *Batch, epoch int) {
 	if l.cfg.Mix.On() {
 		rng := philox.MakeStream(l.cfg.Seed, philox.Mix, epoch, b.Number)
-		b.Mixed = l.cfg.Mix.apply(&rng, b, l.pipe.H, l.pipe.W, l.pipe.C)
+		var h, w, c int // CutMix asks for them, and tensors have none
+		if l.pipe != nil {
+			h, w, c = l.pipe.H, l.pipe.W, l.pipe.C
+		}
+		b.Mixed = l.cfg.Mix.apply(&rng, b, h, w, c)
 	}
 }

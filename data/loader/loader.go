@@ -34,8 +34,10 @@ type Config struct {
 // Loader makes the batches of a data set. Its methods may be called from several goroutines, and several epochs may be
 // under way at once.
 type Loader struct {
-	ds    data.Dataset
-	pipe  *augment.Pipeline
+	ds    labelled
+	read  func(w *worker, epoch, i int, x []float32) error // fills x with sample i of ds
+	size  int                                              // values of a sample
+	pipe  *augment.Pipeline                                // nil for tensors
 	cfg   Config
 	chunk int // samples that a worker claims at a time
 
@@ -50,9 +52,27 @@ type worker struct {
 	rng  philox.Stream // here and not on the stack, from which an interface call would make it escape for each sample
 }
 
+// labelled is what a loader needs to know of its samples beside their contents.
+type labelled interface {
+	Len() int
+	Classes() []string
+	Label(i int) int
+	Name(i int) string
+}
+
 // New returns a loader of ds. It looks at every label, so that a label out of range shows before the first step.
 // Errors wrap ErrConfig.
 func New(ds data.Dataset, pipe *augment.Pipeline, cfg Config) (*Loader, error) {
+	l, err := newLoader(ds, pipe.Len(), cfg)
+	if err != nil {
+		return nil, err
+	}
+	l.pipe = pipe
+	l.read = func(w *worker, epoch, i int, x []float32) error { return l.augment(ds, w, epoch, i, x) }
+	return l, nil
+}
+
+func newLoader(ds labelled, size int, cfg Config) (*Loader, error) {
 	if cfg.Classes == 0 {
 		cfg.Classes = len(ds.Classes())
 	}
@@ -82,7 +102,7 @@ func New(ds data.Dataset, pipe *augment.Pipeline, cfg Config) (*Loader, error) {
 			return nil, fmt.Errorf("%w: %s has label %d; want 0 to %d, for %d classes", ErrConfig, ds.Name(i), c, cfg.Classes-1, cfg.Classes)
 		}
 	}
-	l := &Loader{ds: ds, pipe: pipe, cfg: cfg, chunk: 1}
+	l := &Loader{ds: ds, size: size, cfg: cfg, chunk: 1}
 	if cfg.Workers > 0 {
 		// Small enough that all workers share the batch which the consumer waits for, and large enough that the lock
 		// does not show for samples of a microsecond.
@@ -105,8 +125,11 @@ func (l *Loader) Mix() Mix { return l.cfg.Mix }
 
 // String describes the loader for a log.
 func (l *Loader) String() string {
-	return fmt.Sprintf("%d samples in %d batches of %d, %d workers, %d ahead: %v", l.ds.Len(), l.Batches(), l.cfg.Batch,
-		l.cfg.Workers, l.cfg.Prefetch, l.pipe)
+	s := fmt.Sprintf("%d samples in %d batches of %d, %d workers, %d ahead", l.ds.Len(), l.Batches(), l.cfg.Batch, l.cfg.Workers, l.cfg.Prefetch)
+	if l.pipe != nil {
+		s += fmt.Sprintf(": %v", l.pipe)
+	}
+	return s
 }
 
 // order returns the permutation of an epoch, or nil for the data set's own order.
@@ -127,7 +150,7 @@ func (l *Loader) takeBatch() *Batch {
 		l.free = l.free[:n-1]
 		return b
 	}
-	return newBatch(l.cfg.Batch, l.pipe.Len(), l.cfg.Classes)
+	return newBatch(l.cfg.Batch, l.size, l.cfg.Classes)
 }
 
 func (l *Loader) giveBatch(b *Batch) {

@@ -9,5 +9,5 @@ func (l *Loader) Sample(epoch, i int, x []float32) error {
 	}
 	w := l.takeWorker()
 	defer l.giveWorker(w)
-	return l.sample(w, epoch, i, x)
+	return l.read(w, epoch, i, x)
 }

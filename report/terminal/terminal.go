@@ -46,6 +46,10 @@ func (p *Printer) Observe(e train.Event) {
 		p.started(e)
 	case train.Progress:
 		p.progress(e)
+	case train.StageStarted:
+		p.line("thawed    %s", stageText(e))
+	case train.Extracting:
+		p.Status(e.Done, e.Total, fmt.Sprintf("computing features: %d of %d images", e.Done, e.Total))
 	case train.EpochDone:
 		p.epoch(e)
 	case train.Warning:
@@ -90,7 +94,20 @@ func (p *Printer) started(e train.Started) {
 		verb = "Resuming"
 	}
 	p.line("%s %s: %s parameters, input %dx%dx%d, %d classes", verb, p.paint(bold, e.Model), Count(e.Params), e.Input[0], e.Input[1], e.Input[2], len(e.Classes))
-	if e.Trainable != e.Params {
+	if e.Weights != "" {
+		p.line("  from      %s", e.Weights)
+	}
+	if e.Strategy != "" {
+		p.line("  strategy  %s", e.Strategy)
+	}
+	for _, s := range e.Stages {
+		when := ""
+		if len(e.Stages) > 1 {
+			when = fmt.Sprintf("from epoch %d on: ", s.Epoch)
+		}
+		p.line("  trained   %s%s", when, stageText(s))
+	}
+	if len(e.Stages) == 0 && e.Trainable != e.Params {
 		p.line("  trained   %s of %s parameters", Count(e.Trainable), Count(e.Params))
 	}
 	p.line("  device    %s", e.Device)
@@ -108,6 +125,15 @@ func (p *Printer) started(e train.Started) {
 		p.line("  continues after %d epochs and %d steps", e.StartEpoch, e.StartBatch)
 	}
 	p.plain = time.Now()
+}
+
+// stageText says what a stage of fine-tuning trains and takes.
+func stageText(s train.StageStarted) string {
+	text := fmt.Sprintf("%s (%s parameters), in %s beside the weights", s.Layers, Count(s.Trainable), Bytes(s.Memory))
+	if s.FrozenNorms > 0 {
+		text += fmt.Sprintf("; %d frozen batch norms use their stored statistics", s.FrozenNorms)
+	}
+	return text
 }
 
 func (p *Printer) progress(e train.Progress) { p.Status(e.Step, e.Steps, progressText(e)) }
