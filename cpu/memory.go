@@ -24,6 +24,12 @@ func available() (free int64, known bool) {
 	return free, known
 }
 
+// Free implements device.MemoryReporter. Where the system does not tell, there is no bound.
+func (d *Device) Free() (int64, error) {
+	free, _ := available()
+	return free, nil
+}
+
 // memAvailable is MemAvailable of /proc/meminfo, in bytes.
 func memAvailable() (int64, bool) {
 	kb := statInt("/proc/meminfo", "MemAvailable:")

@@ -94,6 +94,12 @@ type Device interface {
 	Close() error
 }
 
+// A MemoryReporter is a device that knows how much of its memory is left.
+type MemoryReporter interface {
+	// Free returns the bytes that can still be allocated.
+	Free() (int64, error)
+}
+
 // A Feeder is a device that can copy from the host while steps run.
 type Feeder interface {
 	// NewInlet returns an inlet to m, which nothing but calls that read may be bound to besides.

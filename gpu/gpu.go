@@ -16,6 +16,9 @@ import (
 // ErrNoDevice says that there is no GPU to use, or no way to use it. The text around it gives the reason and the remedy.
 var ErrNoDevice = errors.New("no usable CUDA device")
 
+// ErrDriver marks a driver that is there and does not work. Errors that it marks are ErrNoDevice, too.
+var ErrDriver = errors.New("unusable driver")
+
 // ErrLost marks errors after which nothing works any more on the GPU in this process, such as an access outside of its memory or
 // a memory error that ECC cannot correct. What is on the device must not be saved.
 var ErrLost = errors.New("the CUDA context is lost")

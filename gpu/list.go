@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cnnctl/cnnctl/gpu/internal/driver"
@@ -12,6 +13,9 @@ import (
 // List returns the GPUs that the driver offers, or why there is none.
 func List() ([]Info, error) {
 	if err := driver.Load(); err != nil {
+		if errors.Is(err, driver.ErrBroken) {
+			return nil, fmt.Errorf("%w: %w: %w", ErrNoDevice, ErrDriver, err)
+		}
 		return nil, fmt.Errorf("%w: %w", ErrNoDevice, err)
 	}
 	n, err := cu.NumDevices()

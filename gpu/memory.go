@@ -57,14 +57,14 @@ func (d *Device) reserve(bytes int64) (cu.DevicePtr, error) {
 	return p, d.check(fmt.Sprintf("allocating %d bytes", bytes), err)
 }
 
-// Free returns the bytes that can still be allocated, and the bytes of the GPU.
-func (d *Device) Free() (free, total int64, err error) {
+// Free implements device.MemoryReporter.
+func (d *Device) Free() (int64, error) {
 	if err := d.enter(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	defer d.leave()
-	free, total, err = cu.MemInfo()
-	return free, total, d.check("asking for the free memory", err)
+	free, _, err := cu.MemInfo()
+	return free, d.check("asking for the free memory", err)
 }
 
 // address returns where m lies, and whether it is memory of d.

@@ -108,7 +108,7 @@ func (c Config) Check() error {
 	share := func(flag string, v float64) { want(v >= 0 && v <= 1, flag, v, "a value from 0 to 1") }
 	least0 := func(flag string, v float64) { want(v >= 0 && !math.IsInf(v, 1), flag, v, "at least 0") }
 	want(c.Epochs >= 0, "epochs", c.Epochs, "at least 0")
-	want(c.Batch >= 1, "batch-size", c.Batch, "at least 1")
+	want(c.Batch >= 1 || c.Batch == AutoBatch, "batch-size", c.Batch, "at least 1, or auto")
 	want(slices.Contains(Optimizers, c.Opt), "opt", fmt.Sprintf("%q", c.Opt), fmt.Sprintf("one of %v", Optimizers))
 	want(c.Momentum >= 0 && c.Momentum < 1, "momentum", c.Momentum, "a value from 0 up to, not including, 1")
 	least0("weight-decay", c.WeightDecay)

@@ -20,7 +20,7 @@ type Feed struct {
 	Source  *data.Source
 	Spec    Spec
 	Pipe    *augment.Pipeline // of the training part
-	Batches *loader.Loader
+	Batches *loader.Loader    // nil for AutoBatch
 }
 
 // OpenFeed opens the data that c names, decides what c leaves open (input size, augmentation), and writes the decisions back to c.
@@ -74,6 +74,14 @@ func (f *Feed) decide(ctx context.Context, c *Config, info zoo.Info) error {
 	if err != nil {
 		return err
 	}
+	if c.Batch == AutoBatch { // Run.chooseBatch decides
+		return nil
+	}
+	return f.batch(c)
+}
+
+// batch makes the loader of the training part.
+func (f *Feed) batch(c *Config) (err error) {
 	c.Batch = min(c.Batch, f.Source.Train.Len())
 	f.Batches, err = loader.New(f.Source.Train, f.Pipe, loader.Config{Batch: c.Batch, Workers: c.Workers, Seed: c.Seed, Shuffle: true, DropLast: true,
 		Mix: loader.Mix{MixUp: c.MixUp, CutMix: c.CutMix, Prob: c.MixProb, Switch: c.MixSwitch, Mode: loader.MixMode(c.MixMode)}})

@@ -72,7 +72,7 @@ func FindRate(ctx context.Context, c Config, dev device.Device, t RangeTest, pro
 }
 
 func (r *Run) findRate(ctx context.Context, dev device.Device, t RangeTest, progress func(p RatePoint, step int)) (RateCurve, error) {
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, dev); err != nil {
 		return RateCurve{}, err
 	}
 	if err := r.compile(dev); err != nil {

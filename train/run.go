@@ -101,16 +101,27 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 	return r, nil
 }
 
-// prepare opens the data and builds the network: everything that needs no memory on the device.
-func (r *Run) prepare(ctx context.Context) error {
+// prepare opens the data, builds the network and decides on the batch size: everything that takes no memory on the device.
+func (r *Run) prepare(ctx context.Context, dev device.Device) error {
 	feed, err := OpenFeed(ctx, &r.Config)
 	if err != nil {
 		return err
 	}
-	r.source, r.Spec, r.pipe, r.images, r.batches = feed.Source, feed.Spec, feed.Pipe, feed.Batches, feed.Batches
+	r.source, r.Spec, r.pipe = feed.Source, feed.Spec, feed.Pipe
+	if r.graph, err = r.Spec.Graph(r.Config.zooOptions()); err != nil {
+		return err
+	}
+	if r.Config.Batch == AutoBatch {
+		if err := r.chooseBatch(dev); err != nil {
+			return err
+		}
+		if err := feed.batch(&r.Config); err != nil {
+			return err
+		}
+	}
+	r.images, r.batches = feed.Batches, feed.Batches
 	r.sched = r.Config.schedule(r.batches.Batches())
-	r.graph, err = r.Spec.Graph(r.Config.zooOptions())
-	return err
+	return nil
 }
 
 func (c Config) zooOptions() zoo.Options {
@@ -129,7 +140,7 @@ func (r *Run) build(ctx context.Context, dev device.Device) error {
 		}
 		defer r.tuning.close()
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, dev); err != nil {
 		return err
 	}
 	if r.source.Val == nil || r.source.Val.Len() == 0 {
@@ -139,6 +150,9 @@ func (r *Run) build(ctx context.Context, dev device.Device) error {
 		if err := r.plan(ctx, dev); err != nil {
 			return err
 		}
+	}
+	if err := r.checkMemory(dev); err != nil {
+		return err
 	}
 	if err := r.compile(dev); err != nil {
 		return err

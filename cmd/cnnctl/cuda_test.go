@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,5 +116,105 @@ func TestCUDAFailures(t *testing.T) {
 				t.Errorf("%v was saved from a context that is lost", files)
 			}
 		})
+	}
+}
+
+// A training that does not fit is refused with the sizes and the batch size that does, and auto takes that.
+func TestCUDAMemory(t *testing.T) {
+	if !emulated(useDriver(t)) {
+		t.Skip("needs the emulated driver's small memory")
+	}
+	work := t.TempDir()
+	args := []string{"train", "lenet5", "--data", writeIDX(t, 256, 8, 28), "--epochs", "0", "--project", "p", "--device", "cuda"}
+	t.Setenv("CNNCTL_EMU_MEMORY", strconv.Itoa(24<<20))
+	r := cnnctl(t, work, append(args, "-b", "256")...).want(t, exitDevice, "Emulated GPU", "out of memory: wanted ", " are free", "--batch-size 256", "the largest batch size that fits is ")
+	if dirs, err := os.ReadDir(filepath.Join(work, "p")); len(dirs) > 0 {
+		t.Errorf("%v was made, %v", dirs, err)
+	}
+	_, after, _ := strings.Cut(r.err, "give --batch-size ")
+	number, _, _ := strings.Cut(after, " ")
+	cnnctl(t, work, append(args, "-b", number)...).want(t, exitDone, "batch size "+number)
+	cnnctl(t, work, append(args, "-b", "auto")...).want(t, exitDone, "initial weights")
+	if yaml := string(read(t, filepath.Join(work, "p", "lenet5-2", "args.yaml"))); !regexp.MustCompile(`(?m)^batch-size: [1-9][0-9]*$`).MatchString(yaml) {
+		t.Errorf("args.yaml does not say the batch size:\n%s", yaml)
+	}
+	cnnctl(t, work, append(args, "-b", "some")...).want(t, exitUsage, "auto")
+}
+
+// The device is the one that was asked for, and one that cannot be used is named with the reason and the remedy.
+func TestCUDADevices(t *testing.T) {
+	if !emulated(useDriver(t)) {
+		t.Skip("needs the emulated driver's other GPUs")
+	}
+	work := t.TempDir()
+	args := []string{"train", "lenet5", "--data", writeIDX(t, 16, 8, 12), "--epochs", "0", "--project", "p", "--device"}
+	t.Setenv("CNNCTL_EMU_DEVICES", "2")
+	cnnctl(t, work, "devices").want(t, exitDone, "cuda:0 Emulated GPU (compute capability 8.0", "cuda:1 Emulated GPU")
+	cnnctl(t, work, append(args, "cuda:1")...).want(t, exitDone, "device    cuda:1")
+	cnnctl(t, work, append(args, "cuda:2")...).want(t, exitDevice, "cuda:2", "the 2 GPUs cuda:0 to cuda:1")
+	cnnctl(t, work, append(args, "cuda:x")...).want(t, exitUsage, "cuda:N")
+	if r := cnnctl(t, work, append(args, "auto")...).want(t, exitDone, "device    cuda:0"); strings.Contains(r.err, "note:") {
+		t.Errorf("a remark without need: %s", r.err)
+	}
+	for _, c := range []struct{ variable, value, reason string }{
+		{"CNNCTL_EMU_CAPABILITY", "75", "no compiled kernel fits cuda:0 Emulated GPU (compute capability 7.5"},
+		{"CNNCTL_EMU_FAULT", "alloc:1=999,init:1=803", "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Setenv(c.variable, c.value)
+			cnnctl(t, work, "devices").want(t, exitDone, c.reason)
+			cnnctl(t, work, append(args, "cuda")...).want(t, exitDevice, c.reason)
+			r := cnnctl(t, work, append(args, "auto")...).want(t, exitDone, "device    cpu", c.reason)
+			if n := strings.Count(r.err, "note:"); n != 1 {
+				t.Errorf("%d remarks, want one line that says why it is the CPU: %s", n, r.err)
+			}
+		})
+	}
+	t.Setenv("CNNCTL_EMU_DEVICES", "0") // nothing to remark: there is no GPU
+	if r := cnnctl(t, work, append(args, "auto")...).want(t, exitDone, "device    cpu"); strings.Contains(r.err, "note:") {
+		t.Errorf("a remark without need: %s", r.err)
+	}
+}
+
+// Whatever fails and whenever, the run ends with the driver's name of the error and the documented code, nothing is saved from a context that is lost,
+// and the run can be continued to the bits of one that did not fail.
+func TestCUDAFaultsLeaveTheRunSound(t *testing.T) {
+	if !emulated(useDriver(t)) {
+		t.Skip("needs the emulated driver, which can be made to fail")
+	}
+	args := []string{"train", "lenet5", "--data", writeIDX(t, 4, 2, 12), "--epochs", "6", "-b", "2", "--project", "p", "--device", "cuda"}
+	run := func() (work, dir string) {
+		work = t.TempDir()
+		return work, filepath.Join(work, "p", "lenet5")
+	}
+	work, whole := run()
+	cnnctl(t, work, args...).want(t, exitDone, "Done")
+	continued := 0
+	for _, c := range []struct{ fault, name string }{
+		{"alloc:3=2", "out of memory"}, {"alloc:5=700", "CUDA_ERROR_ILLEGAL_ADDRESS"},
+		{"launch:2=719", "CUDA_ERROR_LAUNCH_FAILED"}, {"launch:64=701", "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}, {"launch:71=700", "CUDA_ERROR_ILLEGAL_ADDRESS"},
+		{"launch:80=716", "CUDA_ERROR_MISALIGNED_ADDRESS"}, {"copy:40=214", "CUDA_ERROR_ECC_UNCORRECTABLE"}, {"copy:60=700", "CUDA_ERROR_ILLEGAL_ADDRESS"},
+		{"copy:75=1", "CUDA_ERROR_INVALID_VALUE"}, {"copy:90=719", "CUDA_ERROR_LAUNCH_FAILED"},
+	} {
+		work, dir := run()
+		t.Setenv("CNNCTL_EMU_FAULT", c.fault)
+		r := cnnctl(t, work, args...).want(t, exitDevice, c.name)
+		t.Setenv("CNNCTL_EMU_FAULT", "")
+		saved := stateFiles(t, dir)
+		t.Logf("%s: %d states saved: %.160s", c.fault, len(saved), r.err[max(0, strings.LastIndex(r.err, "cnnctl: ")):])
+		for _, file := range saved {
+			openState(t, file)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "args.yaml")); err != nil {
+			continue // it failed before there was a run
+		}
+		if len(saved) > 0 {
+			continued++
+		}
+		cnnctl(t, work, "train", "--resume", dir).want(t, exitDone, "Done")
+		sameRun(t, dir, whole)
+	}
+	if continued < 3 {
+		t.Errorf("%d runs failed after an epoch: the check shows little", continued)
 	}
 }

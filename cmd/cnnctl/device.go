@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -54,17 +56,21 @@ func openGPU(name string, index int, options []gpu.Option) (device.Device, error
 	return d, nil
 }
 
-// firstGPU returns the first GPU that can be used, or nil. What is wrong with the others, cnnctl devices tells.
+// firstGPU returns the first GPU that can be used, or nil. Where there are GPUs or a driver, and none works, it says why in one line: a training that
+// is slow for no visible reason is worse than one that fails.
 func firstGPU(options []gpu.Option) device.Device {
 	list, err := gpu.List()
-	if err != nil {
-		return nil
+	if err != nil && !errors.Is(err, gpu.ErrDriver) {
+		return nil // there is none
 	}
 	for _, g := range list {
-		if d, err := gpu.Open(g.Index, options...); err == nil {
+		d, e := gpu.Open(g.Index, options...)
+		if e == nil {
 			return d
 		}
+		err = errors.Join(err, e)
 	}
+	fmt.Fprintf(os.Stderr, "cnnctl: note: --device auto takes the CPU: %s\n", oneLine(err))
 	return nil
 }
 

@@ -17,7 +17,7 @@ import (
 func trainFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.Data, "data", c.Data, "data set: IDX or CIFAR files, image folders, an archive of either, or digits, shapes (embedded)")
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training part")
-	f.IntVarP(&c.Batch, "batch-size", "b", c.Batch, "samples per step")
+	f.VarP((*batchSize)(&c.Batch), "batch-size", "b", "samples per step; auto (in --config: -1): as many as fit the device's memory, at most 1024")
 	f.StringVar(&c.Opt, "opt", c.Opt, "optimizer: "+strings.Join(train.Optimizers, ", "))
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate after the warm-up")
 	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "momentum of SGD and RMSprop")
@@ -104,6 +104,31 @@ func readConfig(path string, c *train.Config) error {
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return usageError{fmt.Errorf("--config %s: %v; wanted the keys of a run's args.yaml", path, err)}
 	}
+	return nil
+}
+
+// batchSize is a flag that is a number or auto.
+type batchSize int
+
+func (b *batchSize) String() string {
+	if *b == train.AutoBatch {
+		return "auto"
+	}
+	return strconv.Itoa(int(*b))
+}
+
+func (b *batchSize) Type() string { return "int" }
+
+func (b *batchSize) Set(s string) error {
+	if s == "auto" {
+		*b = train.AutoBatch
+		return nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return fmt.Errorf("wanted a number of at least 1, or auto, got %q", s)
+	}
+	*b = batchSize(n)
 	return nil
 }
 

@@ -42,8 +42,8 @@ Result usable();
 Result blocking();
 
 // The operations that can be made to fail: CNNCTL_EMU_FAULT=alloc:3=2,copy:1=700 fails the third allocation with code 2 and the first
-// copy with code 700, counted from the time that the context is created.
-enum class Operation { alloc, copy, launch };
+// copy with code 700, counted from the time that the context is created; init:1 is cuInit.
+enum class Operation { init, alloc, copy, launch };
 Result fault(Operation o);
 void read_faults();
 

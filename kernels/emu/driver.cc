@@ -37,7 +37,9 @@ Result blocking() {
 }
 
 Result break_context(Result r) {
-	if ((r >= illegal_address && r < capture_unsupported) || r == ecc_uncorrectable) bound->broken = r;
+	if ((r >= illegal_address && r < capture_unsupported) || r == ecc_uncorrectable) {
+		if (bound) bound->broken = r;
+	}
 	return r;
 }
 
@@ -52,6 +54,8 @@ EMU_API cuInit(unsigned flags) {
 	const char *v = getenv("CNNCTL_EMU_DEVICES");
 	devices = v ? std::min(atoi(v), most_devices) : 1;
 	NEED(devices > 0, no_device);
+	read_faults();
+	TRY(fault(Operation::init));
 	initialized = true;
 	return success;
 }
@@ -81,6 +85,7 @@ EMU_API cuGetErrorName(int code, const char **name) {
 		{launch_out_of_resources, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"},
 		{misaligned_address, "CUDA_ERROR_MISALIGNED_ADDRESS"},
 		{launch_failed, "CUDA_ERROR_LAUNCH_FAILED"},
+		{803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
 		{capture_unsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
 		{capture_invalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
 	};

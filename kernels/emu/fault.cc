@@ -23,7 +23,7 @@ void read_faults() {
 	faults.clear();
 	counts.clear();
 	const char *v = getenv("CNNCTL_EMU_FAULT");
-	static const std::map<std::string, Operation> names = {{"alloc", Operation::alloc}, {"copy", Operation::copy}, {"launch", Operation::launch}};
+	static const std::map<std::string, Operation> names = {{"init", Operation::init}, {"alloc", Operation::alloc}, {"copy", Operation::copy}, {"launch", Operation::launch}};
 	while (v && *v) {
 		const char *colon = strchr(v, ':'), *equals = strchr(v, '=');
 		if (!colon || !equals || colon > equals) return;

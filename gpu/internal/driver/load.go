@@ -8,6 +8,7 @@ package driver
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -16,6 +17,9 @@ import (
 
 // Variable is the environment variable that names a driver library to use in place of libcuda.so.1.
 const Variable = "CNNCTL_CUDA_DRIVER"
+
+// ErrBroken marks a driver that is there and does not start, as after an update without a restart.
+var ErrBroken = errors.New("the CUDA driver does not work; restart the machine or install the driver again")
 
 // Load loads and initialises the driver, once. Its error is the true reason why there is none.
 var Load = sync.OnceValue(func() error {
@@ -26,7 +30,10 @@ var Load = sync.OnceValue(func() error {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	var reason [1024]C.char
-	if C.driver_load(name, &reason[0], C.size_t(len(reason))) != 0 {
+	switch C.driver_load(name, &reason[0], C.size_t(len(reason))) {
+	case -2:
+		return fmt.Errorf("%w: %s", ErrBroken, C.GoString(&reason[0]))
+	case -1:
 		return fmt.Errorf("no CUDA driver: %s; %s", C.GoString(&reason[0]), remedy)
 	}
 	return nil

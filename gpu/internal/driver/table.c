@@ -8,7 +8,7 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-enum { ERROR_NOT_INITIALIZED = 3, ERROR_NOT_FOUND = 500 };
+enum { ERROR_NOT_INITIALIZED = 3, ERROR_NO_DEVICE = 100, ERROR_NOT_FOUND = 500 };
 
 static const char *const names[] = {
 #define X(index, name) [index] = #name,
@@ -101,7 +101,8 @@ int driver_load(const char *path, char *reason, size_t size) {
 		if (error_name) error_name(code, &name);
 		if (error_text) error_text(code, &text);
 		snprintf(reason, size, "cuInit of %s: %s (%d): %s", path, name, code, text);
-		return -1; /* not closed: a driver that failed half-way may have left threads behind */
+		/* Not closed: a driver that failed half-way may have left threads behind. */
+		return code == ERROR_NO_DEVICE ? -1 : -2;
 	}
 	library = handle;
 	for (size_t i = 0; i < COUNT; i++) {

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* Loads the driver library at path and initialises it. Returns 0, or -1 with the reason in words. */
+/* Loads the driver library at path and initialises it. Returns 0, or with the reason in words -1 if there is no
+ * driver or no GPU, and -2 if there is a driver that does not work. */
 int driver_load(const char *path, char *reason, size_t size);
 
 /* Reports whether the library is the emulated driver of kernels/emu. */
