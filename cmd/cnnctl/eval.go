@@ -21,6 +21,8 @@ func evalCommand() *cobra.Command {
 		set                           train.Config
 		asJSON                        bool
 		batch, workers                int
+		labels                        string
+		as                            foreign
 	)
 	cmd := &cobra.Command{
 		Use:   "eval --run DIR",
@@ -30,12 +32,19 @@ func evalCommand() *cobra.Command {
   cnnctl eval --run runs/train/lenet5                    the data of the run
   cnnctl eval --run runs/train/lenet5 --data other/      other data with the same classes
   cnnctl eval --weights best.safetensors --data mnist/   a checkpoint that has left its run
+  cnnctl eval --weights squeezenet1_1.pth --preprocess caffe --data val/ --labels val.csv
 
-Confusion matrix and predictions are left in runs/eval/NAME.`,
+Without class folders, --labels names a table with a line such as picture.jpg,7 for each image: its class by name, or by its index from 0.
+Confusion matrix and predictions are left in runs/eval/NAME.
+` + foreignHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			path, c, err := evalTarget(run, weights, set)
+			file, err := as.file(ctx, weights)
+			if err != nil {
+				return err
+			}
+			path, c, err := evalTarget(run, file, set)
 			if err != nil {
 				return err
 			}
@@ -44,7 +53,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 				return err
 			}
 			defer dev.Close()
-			m, err := train.LoadModel(path, train.Foreign{}, dev)
+			m, err := as.load(path, dev)
 			if err != nil {
 				return err
 			}
@@ -53,14 +62,11 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w: %w", m.Path, train.ErrWeights, err)
 			}
-			src, err := train.OpenData(&c, info)
+			src, err := evalData(&c, labels, m, info)
 			if err != nil {
 				return err
 			}
 			defer src.Close()
-			if !slices.Equal(src.Val.Classes(), m.Classes) {
-				return fmt.Errorf("%w: %s has the classes %v, the model was trained on %v", train.ErrWeights, c.Data, src.Val.Classes(), m.Classes)
-			}
 			e, err := train.NewEvaluator(m.Weights, src.Val, m.Pipe, batch, workers)
 			if err != nil {
 				return err
@@ -90,7 +96,9 @@ Confusion matrix and predictions are left in runs/eval/NAME.`,
 	f := cmd.Flags()
 	set = train.Defaults(zoo.Info{})
 	f.StringVar(&run, "run", "", "run directory")
-	f.StringVar(&weights, "weights", "", "checkpoint of a run, in place of the run's best")
+	f.StringVar(&weights, "weights", "", "checkpoint, in place of a run's best")
+	f.StringVar(&labels, "labels", "", "table with the class of each image, where --data has no class folders")
+	foreignFlags(f, &as)
 	f.StringVar(&set.Data, "data", "", "data set (default: the run's)")
 	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	f.StringVar(&winograd, "winograd", "auto", winogradUsage)
@@ -126,6 +134,28 @@ func evalTarget(run, weights string, set train.Config) (path string, c train.Con
 		weights = run
 	}
 	return weights, c, nil
+}
+
+// evalData opens the data to evaluate m on, whose classes must be the model's. Where those have no names, the data's take their places: they are
+// sorted by name, as everywhere.
+func evalData(c *train.Config, labels string, m *train.Model, info zoo.Info) (*data.Source, error) {
+	if labels != "" {
+		return data.OpenLabelled(c.Data, labels, m.Classes, data.Options{MaxPixels: c.MaxPixels, SkipCorrupt: c.SkipCorrupt})
+	}
+	src, err := train.OpenData(c, info)
+	if err != nil {
+		return nil, err
+	}
+	classes := src.Val.Classes()
+	if len(classes) == len(m.Classes) && (!m.Named || slices.Equal(classes, m.Classes)) {
+		return src, nil
+	}
+	if !m.Named {
+		err = fmt.Errorf("%w: %s has %d classes, %s tells %d apart; wanted its own data, or --labels with the index of each image's class", train.ErrWeights, c.Data, len(classes), m.Path, len(m.Classes))
+	} else {
+		err = fmt.Errorf("%w: %s has the classes %v, the model was trained on %v", train.ErrWeights, c.Data, classes, m.Classes)
+	}
+	return nil, errors.Join(err, src.Close())
 }
 
 func printMetrics(cmd *cobra.Command, m *train.Model, from string, set data.Dataset, got train.Metrics, dir string) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -161,20 +160,4 @@ func tuneSettings(cmd *cobra.Command, args []string, config, published string, i
 		return c, usageError{errors.New("--preprocess without --weights or --pretrained: it says how their images are prepared")}
 	}
 	return c, nil
-}
-
-// pretrainedFile returns the checkpoint to begin with: the user's, or the published one of a name, which is fetched if need be.
-func pretrainedFile(ctx context.Context, published, weights string, printer *terminal.Printer) (string, error) {
-	switch {
-	case published != "" && weights != "":
-		return "", usageError{errors.New("both --weights and --pretrained were given, wanted one of them")}
-	case published == "":
-		return weights, nil
-	}
-	finder := &pretrained.Finder{}
-	if printer != nil {
-		finder.Progress = printer.Download().Observe
-		defer printer.Clear()
-	}
-	return finder.Find(ctx, published)
 }

@@ -20,19 +20,22 @@ func predictCommand() *cobra.Command {
 		topk                 int
 		maxPixels            int64
 		asJSON               bool
+		as                   foreign
 	)
 	cmd := &cobra.Command{
 		Use:   "predict --run DIR IMAGE...",
 		Short: "Classify images",
 		Long: `Classify images with the best weights of a run.
 
-  cnnctl predict --run runs/train/lenet5 seven.png --topk 3`,
+  cnnctl predict --run runs/train/lenet5 seven.png --topk 3
+  cnnctl predict --pretrained resnet18 --classes imagenet.txt dog.jpg
+` + foreignHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, images []string) error {
 			if weights == "" {
 				weights = run
 			}
-			if weights == "" {
+			if weights == "" && as.published == "" {
 				return usageError{errors.New("no weights were given; wanted --run DIR or --weights FILE")}
 			}
 			if topk < 1 {
@@ -43,7 +46,10 @@ func predictCommand() *cobra.Command {
 				return err
 			}
 			defer dev.Close()
-			m, err := train.LoadModel(weights, train.Foreign{}, dev)
+			if weights, err = as.file(cmd.Context(), weights); err != nil {
+				return err
+			}
+			m, err := as.load(weights, dev)
 			if err != nil {
 				return err
 			}
@@ -75,7 +81,8 @@ func predictCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&run, "run", "", "run directory")
-	f.StringVar(&weights, "weights", "", "checkpoint of a run, in place of the run's best")
+	f.StringVar(&weights, "weights", "", "checkpoint, in place of a run's best")
+	foreignFlags(f, &as)
 	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	f.IntVar(&topk, "topk", 5, "classes to print for each image")
 	f.Int64Var(&maxPixels, "max-pixels", data.DefaultMaxPixels, "largest image that is decoded")
