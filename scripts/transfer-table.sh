@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fine-tunes SqueezeNet 1.1 by every strategy on two sets of photographs, and prints the table of the README.
 #
-#   scripts/transfer-table.sh DATA [RUNS]     DATA holds weights/, hymenoptera/ and flowers128/; RUNS gets the run directories
+#   scripts/transfer-table.sh DATA [RUNS]     DATA holds weights/, hymenoptera/ and flowers128/; RUNS gets the run directories, and a run
+#                                             that has ended there is not repeated
 #   scripts/transfer-table.sh -w DATA [RUNS]  also replaces the table between the markers of README.md
 #
 # One run each, seed 0, default settings but for what the table's heading says. The accuracy is that of the last epoch: the best epoch would be
@@ -37,6 +38,8 @@ export XDG_CACHE_HOME=$work/cache
 tune() {
 	local name=$1 set=$2
 	shift 2
+	[ -e "$runs/$name/confusion_matrix.csv" ] && return
+	rm -rf "${runs:?}/$name"
 	local flags=(--data "$data/$set" --weights "$weights" --preprocess caffe --project "$runs" --name "$name" --quiet)
 	[ "$set" = flowers128 ] && flags+=(--image-size 128 --epochs 3)
 	"$work/cnnctl" finetune squeezenet1_1 "${flags[@]}" "$@" >&2
@@ -45,7 +48,7 @@ tune() {
 # cell NAME prints top-1 of the last epoch and the time of an epoch, the first left out where there are others.
 cell() {
 	awk -F, 'NR == 2 { first = $2 } NR > 1 { n++; last = $2; top = $4 }
-		END { printf "%.1f %% | %.1f s", 100 * top, n > 1 ? (last - first) / (n - 1) : last }' "$runs/$1/results.csv"
+		END { printf("%.1f %% | %.1f s", 100 * top, (n > 1) ? (last - first) / (n - 1) : last) }' "$runs/$1/results.csv"
 }
 
 table() {
@@ -53,7 +56,7 @@ table() {
 	echo "| --- | --- | --- | --- | --- |"
 	local strategy
 	for strategy in head "head --no-aug" features last:3 gradual full scratch; do
-		local id=${strategy//[^a-z0-9]/-} set
+		local id=${strategy//[^a-z0-9]/} set
 		for set in hymenoptera flowers128; do
 			tune "$set-$id" "$set" --strategy $strategy # split on purpose: a strategy and perhaps a flag
 		done
