@@ -40,7 +40,7 @@ func TestCallsAddUpToTheStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(step.Times) < 5 || step.Median() <= 0 || step.Ceiling.FLOPS <= 0 || step.Ceiling.Bytes <= 0 {
+	if len(step.Times) < 5 || step.Median() <= 0 || step.Ceiling.FLOPS[device.FP32] <= 0 || step.Ceiling.Bytes <= 0 {
 		t.Errorf("measured %d steps, median %v, ceiling %+v", len(step.Times), step.Median(), step.Ceiling)
 	}
 	calls, _, err := Calls(g, dev, c, 1)
@@ -63,7 +63,7 @@ func TestCallsAddUpToTheStep(t *testing.T) {
 }
 
 func TestFloor(t *testing.T) {
-	c := Ceiling{FLOPS: 100, Bytes: 10}
+	c := Ceiling{FLOPS: [...]float64{100, 100, 200}, Bytes: 10}
 	for _, k := range []struct {
 		cost device.Cost
 		want time.Duration
@@ -71,7 +71,7 @@ func TestFloor(t *testing.T) {
 		{device.Cost{FLOPs: 200, Bytes: 10}, 2 * time.Second}, // bound by arithmetic
 		{device.Cost{FLOPs: 200, Bytes: 50}, 5 * time.Second}, // bound by traffic
 	} {
-		if got := c.Floor(k.cost); got != k.want {
+		if got := c.Floor(k.cost, device.FP32); got != k.want {
 			t.Errorf("floor of %+v is %v, want %v", k.cost, got, k.want)
 		}
 	}

@@ -13,8 +13,9 @@ import (
 
 // Ceiling is what a device reaches at best.
 type Ceiling struct {
-	FLOPS float64 // operations a second in a large matrix product
-	Bytes float64 // bytes a second, read and written, in a large copy
+	FLOPS  [device.BF16 + 1]float64 // operations a second, by precision
+	Bytes  float64                  // bytes a second, read and written
+	Source string                   // where they are from, to be read after the figures
 }
 
 // Sizes that neither fit a cache nor take long.
@@ -23,10 +24,14 @@ const (
 	copyFloats  = 16 << 20
 )
 
-// Measure finds a device's ceilings, the best of a few runs each. The product is the device's own: a kernel that is slow everywhere
+// Measure finds a device's ceilings: those of its data sheet if it knows them (device.Rated), else the best of a few runs of a large matrix product and of
+// a large copy. The product is the device's own: a kernel that is slow everywhere
 // lowers its own ceiling, so compare the absolute figure with the machine's data sheet too.
 func Measure(dev device.Device) (Ceiling, error) {
-	var c Ceiling
+	if r, ok := dev.(device.Rated); ok {
+		return rated(r)
+	}
+	c := Ceiling{Source: "in a large matrix product and a large copy, measured in this run"}
 	mem, err := dev.Alloc(4 * 2 * copyFloats)
 	if err != nil {
 		return c, err
@@ -55,13 +60,27 @@ func Measure(dev device.Device) (Ceiling, error) {
 	if err != nil {
 		return c, err
 	}
-	c.FLOPS = float64(gemm.Cost().FLOPs) / t.Seconds()
+	for p := range c.FLOPS {
+		c.FLOPS[p] = float64(gemm.Cost().FLOPs) / t.Seconds()
+	}
 	half := int64(4 * copyFloats)
 	move := device.Copy{Rows: 1, Cols: copyFloats, Src: mem.Slice(0, half), Dst: mem.Slice(half, half), SrcStride: copyFloats, DstStride: copyFloats}
 	if t, err = best(dev, move, 5); err != nil {
 		return c, err
 	}
 	c.Bytes = float64(move.Cost().Bytes) / t.Seconds()
+	return c, nil
+}
+
+// rated asks a device for its ceilings.
+func rated(r device.Rated) (Ceiling, error) {
+	c := Ceiling{Source: "at most, by its architecture and highest clocks"}
+	for p := range c.FLOPS {
+		var err error
+		if c.FLOPS[p], c.Bytes, err = r.Peaks(device.Precision(p)); err != nil {
+			return c, err
+		}
+	}
 	return c, nil
 }
 
@@ -85,9 +104,9 @@ func best(dev device.Device, c device.Call, runs int) (time.Duration, error) {
 	return slices.Min(times), nil
 }
 
-// Floor is the least time that work can take under the ceilings: that of its arithmetic or that of its traffic, whichever is longer (the
+// Floor is the least time that work in a precision can take under the ceilings: that of its arithmetic or that of its traffic, whichever is longer (the
 // roofline of Williams, Waterman and Patterson, 2009).
-func (c Ceiling) Floor(k device.Cost) time.Duration {
-	s := max(float64(k.FLOPs)/c.FLOPS, float64(k.Bytes)/c.Bytes)
+func (c Ceiling) Floor(k device.Cost, p device.Precision) time.Duration {
+	s := max(float64(k.FLOPs)/c.FLOPS[p], float64(k.Bytes)/c.Bytes)
 	return time.Duration(s * float64(time.Second))
 }

@@ -7,7 +7,10 @@
 // Type or Precision says. Activations are NHWC, filters KRSC, matrices row-major.
 package device
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Mem is a range of one device arena. It is a value: planning is arithmetic on offsets, and nothing needs a finalizer.
 // The zero Mem means "no operand".
@@ -92,6 +95,18 @@ type Device interface {
 	Sync() error
 	// Close releases everything. The device must not be used afterwards.
 	Close() error
+}
+
+// A Timer is a device with a clock of its own, which does not count the time that the host takes to start a step.
+type Timer interface {
+	// Time runs the steps in order, twice, and writes to times how long each took the second time.
+	Time(steps []Step, times []time.Duration) error
+}
+
+// A Rated device knows from its data sheet what it reaches at best.
+type Rated interface {
+	// Peaks returns the floating-point operations of a precision and the bytes from and to memory that it can do in a second.
+	Peaks(p Precision) (flops, bytes float64, err error)
 }
 
 // A MemoryReporter is a device that knows how much of its memory is left.

@@ -13,7 +13,8 @@ import (
 	"gorgonia.org/cu"
 )
 
-// Device implements device.Device and all that is optional: device.Workspacer, device.Capturer, device.Feeder, device.MemoryReporter.
+// Device implements device.Device and all that is optional: device.Workspacer, device.Capturer, device.Feeder, device.MemoryReporter,
+// device.Timer and device.Rated.
 //
 // A CUDA context belongs to the thread that works with it, and goroutines move between threads. Each method therefore ties its
 // goroutine to its thread and makes the context current, which costs a tenth of a microsecond; the alternative, a goroutine that owns the

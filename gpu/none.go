@@ -15,3 +15,6 @@ func List() ([]Info, error) { return nil, errNotBuilt }
 
 // Open returns the GPU of that index. The error wraps ErrNoDevice if there is none.
 func Open(int, ...Option) (device.Device, error) { return nil, errNotBuilt }
+
+// Emulated reports whether the driver is the emulated one, whose times say nothing about a GPU.
+func Emulated() bool { return false }

@@ -4,12 +4,15 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/cnnctl/cnnctl/bench"
 	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/report/terminal"
 	"github.com/cnnctl/cnnctl/train"
@@ -79,7 +82,8 @@ func benchOpsCommand() *cobra.Command {
 		Use:   "ops MODEL",
 		Short: "Measure each call of a network's training step",
 		Long: `List every call of the training step with its time, its rate, and how near it comes to the least time that its arithmetic or its
-traffic allows (the roofline of a large matrix product and a large copy, measured in the same run).`,
+traffic allows: the roofline. On a GPU that is the one of its architecture and its highest clocks, and each call is timed by the GPU's own
+events; on the CPU it is that of a large matrix product and a large copy, measured in the same run.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, dev, c, err := b.open(args[0])
@@ -97,7 +101,7 @@ traffic allows (the roofline of a large matrix product and a large copy, measure
 			if asCSV {
 				return writeCalls(cmd.OutOrStdout(), calls)
 			}
-			return printCalls(cmd, calls, ceiling)
+			return printCalls(cmd, dev, calls, ceiling)
 		},
 	}
 	b.define(cmd)
@@ -117,26 +121,50 @@ func writeCalls(to io.Writer, calls []graph.CallTime) error {
 	return w.WriteAll(rows)
 }
 
-func printCalls(cmd *cobra.Command, calls []graph.CallTime, ceiling bench.Ceiling) error {
+func printCalls(cmd *cobra.Command, dev device.Device, calls []graph.CallTime, ceiling bench.Ceiling) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "layer\tpass\tcall\ttime\tshare\tGFLOP/s\tGB/s\tof roofline\t")
-	var total time.Duration
+	highest := slices.Max(ceiling.FLOPS[:])
+	unit, name := 1e9, "GFLOP/s"
+	if highest >= 1e12 {
+		unit, name = 1e12, "TFLOP/s"
+	}
+	fmt.Fprintf(w, "layer\tpass\tcall\ttime\tshare\t%s\tGB/s\tof roofline\t\n", name)
+	var total, floors time.Duration
+	var sum device.Cost
 	for _, k := range calls {
 		total += k.Time
 	}
-	var sum device.Cost
-	row := func(layer, pass, call string, k device.Cost, t time.Duration) {
+	row := func(layer, pass, call string, k device.Cost, t, floor time.Duration) {
 		s := t.Seconds()
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f%%\t%.1f\t%.1f\t%.0f%%\t\n", layer, pass, call, t.Round(time.Microsecond/10), 100*s/total.Seconds(),
-			float64(k.FLOPs)/s/1e9, float64(k.Bytes)/s/1e9, 100*ceiling.Floor(k).Seconds()/s)
+			float64(k.FLOPs)/s/unit, float64(k.Bytes)/s/1e9, 100*floor.Seconds()/s)
 	}
 	for _, k := range calls {
-		row(k.Layer, k.Pass, k.Call, k.Cost, k.Time)
-		sum = sum.Plus(k.Cost)
+		floor := ceiling.Floor(k.Cost, k.Precision)
+		row(k.Layer, k.Pass, k.Call, k.Cost, k.Time, floor)
+		sum, floors = sum.Plus(k.Cost), floors+floor
 	}
-	row("all", "", "", sum, total)
+	row("all", "", "", sum, total, floors)
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return printf(cmd.OutOrStdout(), "\nroofline: %.1f GFLOP/s in a large matrix product, %s/s in a large copy\n", ceiling.FLOPS/1e9, terminal.Bytes(int64(ceiling.Bytes)))
+	used := map[device.Precision]bool{}
+	for _, k := range calls {
+		used[k.Precision] = true
+	}
+	var rates []string
+	for p, v := range ceiling.FLOPS {
+		if used[device.Precision(p)] {
+			rates = append(rates, fmt.Sprintf("%.1f %s in %v", v/unit, name, device.Precision(p)))
+		}
+	}
+	return printf(cmd.OutOrStdout(), "\n%s\nroofline: %s, %s/s, %s\n%s", dev.Name(), strings.Join(rates, ", "), terminal.Bytes(int64(ceiling.Bytes)), ceiling.Source, emulationNote(dev))
+}
+
+// emulationNote says what figures of the emulated driver are worth.
+func emulationNote(dev device.Device) string {
+	if gpu.Emulated() && strings.HasPrefix(dev.Name(), "cuda") {
+		return "the CUDA driver is the emulated one: these times say nothing about a GPU\n"
+	}
+	return ""
 }

@@ -167,16 +167,16 @@ func (b *benchFlags) measure(cmd *cobra.Command, model string, m *measureFlags, 
 		return err
 	}
 	t := r.Median().Seconds()
-	rate := float64(r.Cost.FLOPs) / t
+	rate, peak := float64(r.Cost.FLOPs)/t, r.Ceiling.FLOPS[device.FP32]
 	data := "one random batch"
 	if feed != nil {
 		data = fmt.Sprintf("waited for data %.1f%% of the time", 100*r.Wait.Seconds()/r.Total().Seconds())
 	}
 	return printf(cmd.OutOrStdout(), `%s, input %v, batch size %d, %s, on %s
   %.1f images/s, %.4gs per step (median of %d), %s
-  %.1f GFLOP/s: %.0f%% of the %.1f GFLOP/s of a large matrix product
-`, model, g.Input().Out, r.Batch, c.Opt, dev.Name(), float64(r.Batch)/t, t, len(r.Times), data,
-		rate/1e9, 100*rate/r.Ceiling.FLOPS, r.Ceiling.FLOPS/1e9)
+  %.1f GFLOP/s: %.0f%% of %.1f GFLOP/s %s
+%s`, model, g.Input().Out, r.Batch, c.Opt, dev.Name(), float64(r.Batch)/t, t, len(r.Times), data,
+		rate/1e9, 100*rate/peak, peak/1e9, r.Ceiling.Source, emulationNote(dev))
 }
 
 // paced lets the reader of w and writer of r set the pace, so that two programs can be measured in turn without starting them anew: it

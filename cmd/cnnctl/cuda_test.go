@@ -218,3 +218,18 @@ func TestCUDAFaultsLeaveTheRunSound(t *testing.T) {
 		t.Errorf("%d runs failed after an epoch: the check shows little", continued)
 	}
 }
+
+// The benchmarks work on CUDA, name what they compare with, and claim nothing for the emulated driver.
+func TestCUDABench(t *testing.T) {
+	label := "say nothing about a GPU"
+	if !emulated(useDriver(t)) {
+		label = ""
+	}
+	args := []string{"lenet5", "-b", "1", "--device", "cuda"}
+	ops := cnnctl(t, t.TempDir(), append([]string{"bench", "ops", "--rounds", "1"}, args...)...).want(t, exitDone, "conv1", "ConvForward", "ConvBackwardFilter", "update",
+		"TFLOP/s", "GB/s", "of roofline", "roofline: ", "in fp32", "by its architecture and highest clocks", label)
+	if strings.Contains(ops.out, "NaN") || strings.Contains(ops.out, "Inf") {
+		t.Errorf("a figure is no number:\n%s", ops.out)
+	}
+	cnnctl(t, t.TempDir(), append([]string{"bench", "train", "--time", "1ms"}, args...)...).want(t, exitDone, "images/s", "by its architecture and highest clocks", label)
+}
