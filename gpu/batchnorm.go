@@ -45,15 +45,15 @@ func bindBatchNormForward(b *binder, f device.BatchNormForward) {
 	s := b.columnSums(f.Rows, f.C)
 	scale, shift := b.vector(f.C), b.vector(f.C)
 	x, mean := b.mem(f.X), b.mem(f.Mean)
-	s.launch(b, "batch_norm_moments_f32", x)
-	b.launch("batchnorm", "batch_norm_statistics_f32", s.channelsPerWarp, s.partial, x, b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar),
+	s.launch(b, "batch_norm_moments"+stored(f.Type), x)
+	b.launch("batchnorm", "batch_norm_statistics"+stored(f.Type), s.channelsPerWarp, s.partial, x, b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar),
 		mean, b.mem(f.InvStd), scale, shift, s.rows, s.channels, int32(s.parts), f.Eps, f.Momentum)
-	b.rows("batchnorm", "batch_norm_apply_f32", f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), x, mean, scale, shift}, nil, s.rows, s.channels)
+	b.rows("batchnorm", "batch_norm_apply", f.Type, f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), x, mean, scale, shift}, nil, s.rows, s.channels)
 }
 
 func bindBatchNormInference(b *binder, f device.BatchNormInference) {
 	c := b.channels(f.C)
-	b.rows("batchnorm", "batch_norm_inference_f32", f.Rows, f.C,
+	b.rows("batchnorm", "batch_norm_inference", f.Type, f.Rows, f.C,
 		[]cu.DevicePtr{b.mem(f.Y), b.mem(f.X), b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar)},
 		[]any{f.Eps}, int64(f.Rows), c)
 }
@@ -63,11 +63,11 @@ func bindBatchNormBackward(b *binder, g device.BatchNormBackward) {
 	s := b.columnSums(g.Rows, g.C)
 	scale, slope, shift := b.vector(g.C), b.vector(g.C), b.vector(g.C)
 	x, dy, mean := b.mem(g.X), b.mem(g.DY), b.mem(g.Mean)
-	s.launch(b, "batch_norm_gradient_sums_f32", x, dy, mean)
+	s.launch(b, "batch_norm_gradient_sums"+stored(g.Type), x, dy, mean)
 	b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, b.mem(g.Gamma), b.mem(g.InvStd), cu.DevicePtr(0),
 		b.mem(g.DGamma), b.mem(g.DBeta), scale, slope, shift, s.rows, s.channels, int32(s.parts), float32(0), boolArg(g.AccumulateParams))
 	if !g.DX.IsZero() {
-		b.rows("batchnorm", "batch_norm_backward_f32", g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, x, mean, scale, slope, shift},
+		b.rows("batchnorm", "batch_norm_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, x, mean, scale, slope, shift},
 			[]any{boolArg(g.Accumulate)}, s.rows, s.channels)
 	}
 }
@@ -79,12 +79,12 @@ func bindBatchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) {
 	dy, gamma, runVar := b.mem(g.DY), b.mem(g.Gamma), b.mem(g.RunVar)
 	if !g.DGamma.IsZero() || b.sizing {
 		s := b.columnSums(g.Rows, g.C)
-		s.launch(b, "batch_norm_gradient_sums_f32", b.mem(g.X), dy, b.mem(g.RunMean))
+		s.launch(b, "batch_norm_gradient_sums"+stored(g.Type), b.mem(g.X), dy, b.mem(g.RunMean))
 		b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, gamma, none, runVar, b.mem(g.DGamma), b.mem(g.DBeta),
 			none, none, none, s.rows, s.channels, int32(s.parts), g.Eps, boolArg(g.AccumulateParams))
 	}
 	if !g.DX.IsZero() {
-		b.rows("batchnorm", "batch_norm_frozen_backward_f32", g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, gamma, runVar},
+		b.rows("batchnorm", "batch_norm_frozen_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, gamma, runVar},
 			[]any{g.Eps, boolArg(g.Accumulate)}, int64(g.Rows), b.channels(g.C))
 	}
 }

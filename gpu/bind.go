@@ -13,7 +13,7 @@ import (
 
 // bindings says how each type of call becomes launches. A call that is not here is not supported.
 var bindings = table(
-	on(bindFill), on(bindCopy), on(bindAdd), on(bindActForward), on(bindActBackward), on(bindDropout),
+	on(bindFill), on(bindCast), on(bindCopy), on(bindAdd), on(bindActForward), on(bindActBackward), on(bindDropout),
 	on(bindNorm2), on(bindBiasGrad),
 	on(bindGemm), on(bindConvForward), on(bindConvBackwardData), on(bindConvBackwardFilter),
 	on(bindMaxPoolForward), on(bindMaxPoolBackward), on(bindAvgPoolForward), on(bindAvgPoolBackward), on(bindAdaptiveForward), on(bindAdaptiveBackward),

@@ -65,7 +65,7 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) {
 	dy, weight, o := b.mem(g.DY), b.mem(g.Weight), b.output(g.DX, device.Epilogue{}, g.Accumulate, cg, g.C)
 	flags := o.flags | vectors(dy, kg, vectorA) | vectors(weight, cg, vectorB)
 	if !g.Accumulate && (len(rows) < min(g.H, g.StrideH) || len(columns) < min(g.W, g.StrideW)) { // some pixels receive nothing
-		b.elementwise("fill_f32", g.In(), []cu.DevicePtr{o.y}, float32(0))
+		b.elementwise("fill", g.Precision.Type(), g.In(), []cu.DevicePtr{o.y}, float32(0))
 	}
 	start := b.used
 	var scratch int64

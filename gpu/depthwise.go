@@ -27,7 +27,7 @@ func bindDepthwiseForward(b *binder, f device.ConvForward) {
 	window := b.window(f.Window)
 	taps := b.depthwiseTaps(f.Conv, f.Weight)
 	tiles := f.N * f.P * int(ceilDiv(int64(f.Q), depthwiseTile))
-	b.rows("depthwise", "depthwise_forward_f32", tiles, f.C,
+	b.rows("depthwise", "depthwise_forward", device.Float32, tiles, f.C,
 		[]cu.DevicePtr{b.mem(f.Y), b.mem(f.X), taps, b.mem(f.Bias), b.mem(f.Residual)}, []any{int32(f.Act)}, window...)
 }
 
@@ -35,7 +35,7 @@ func bindDepthwiseBackwardData(b *binder, g device.ConvBackwardData) {
 	b.workspace(g.Workspace)
 	window := b.window(g.Window)
 	taps := b.depthwiseTaps(g.Conv, g.Weight)
-	b.rows("depthwise", "depthwise_backward_data_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), taps},
+	b.rows("depthwise", "depthwise_backward_data", device.Float32, g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), taps},
 		[]any{boolArg(g.Accumulate)}, window...)
 }
 

@@ -31,6 +31,21 @@ func TestConformance(t *testing.T) {
 	devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: supported()})
 }
 
+// halves returns the cases of calls on bfloat16 that are no products.
+func halves() []devicetest.Case {
+	var list []devicetest.Case
+	for _, c := range devicetest.Cases(device.BF16) {
+		if !strings.HasPrefix(c.Name, "Gemm/") && !strings.HasPrefix(c.Name, "Conv") {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func TestConformanceOfBFloat16(t *testing.T) {
+	devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: halves()})
+}
+
 // fewerProducts leaves out five of six products and convolutions, which all are of one main loop.
 func fewerProducts(t *testing.T, cases []devicetest.Case) []devicetest.Case {
 	var list []devicetest.Case

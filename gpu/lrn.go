@@ -20,14 +20,14 @@ func lrnWindow(size, c int, forward bool) (before, after int32) {
 func bindLRNForward(b *binder, f device.LRNForward) {
 	before, after := lrnWindow(f.Size, f.C, true)
 	c := b.channels(f.C)
-	b.launchRows("lrn", "lrn_forward_f32", f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.Scale), b.mem(f.X)}, nil,
+	b.launchRows("lrn", "lrn_forward"+stored(f.Type), f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.Scale), b.mem(f.X)}, nil,
 		int64(f.Rows), c, before, after, f.K, f.Alpha, f.Beta)
 }
 
 func bindLRNBackward(b *binder, g device.LRNBackward) {
 	before, after := lrnWindow(g.Size, g.C, false)
 	c := b.channels(g.C)
-	b.launchRows("lrn", "lrn_backward_f32", g.Rows, g.C,
+	b.launchRows("lrn", "lrn_backward"+stored(g.Type), g.Rows, g.C,
 		[]cu.DevicePtr{b.mem(g.DX), b.mem(g.X), b.mem(g.Y), b.mem(g.Scale), b.mem(g.DY)}, []any{boolArg(g.Accumulate)},
 		int64(g.Rows), c, before, after, 2*g.Alpha*g.Beta, g.Beta)
 }

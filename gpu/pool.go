@@ -9,12 +9,12 @@ import (
 
 func bindMaxPoolForward(b *binder, f device.MaxPoolForward) {
 	window := b.window(f.Window)
-	b.rows("pool", "max_pool_forward_f32", f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.Arg), b.mem(f.X)}, nil, window...)
+	b.rows("pool", "max_pool_forward", f.Type, f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.Arg), b.mem(f.X)}, nil, window...)
 }
 
 func bindMaxPoolBackward(b *binder, g device.MaxPoolBackward) {
 	window := b.window(g.Window)
-	b.rows("pool", "max_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Arg)},
+	b.rows("pool", "max_pool_backward", g.Type, g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), b.mem(g.Arg)},
 		[]any{boolArg(g.Accumulate)}, window...)
 }
 
@@ -28,13 +28,13 @@ func counted(v device.Window, bottom, right int, excludePad bool) []any {
 
 func bindAvgPoolForward(b *binder, f device.AvgPoolForward) {
 	window := b.window(f.Window)
-	b.rows("pool", "avg_pool_forward_f32", f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X)},
+	b.rows("pool", "avg_pool_forward", f.Type, f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X)},
 		counted(f.Window, f.PadBottom, f.PadRight, f.ExcludePad), window...)
 }
 
 func bindAvgPoolBackward(b *binder, g device.AvgPoolBackward) {
 	window := b.window(g.Window)
-	b.rows("pool", "avg_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
+	b.rows("pool", "avg_pool_backward", g.Type, g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
 		append(counted(g.Window, g.PadBottom, g.PadRight, g.ExcludePad), boolArg(g.Accumulate)), window...)
 }
 
@@ -52,11 +52,11 @@ func (b *binder) adaptive(n, h, w, c, p, q int) []any {
 
 func bindAdaptiveForward(b *binder, f device.AdaptiveAvgPoolForward) {
 	sizes := b.adaptive(f.N, f.H, f.W, f.C, f.P, f.Q)
-	b.rows("pool", "adaptive_avg_pool_forward_f32", f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X)}, nil, sizes...)
+	b.rows("pool", "adaptive_avg_pool_forward", f.Type, f.N*f.P*f.Q, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X)}, nil, sizes...)
 }
 
 func bindAdaptiveBackward(b *binder, g device.AdaptiveAvgPoolBackward) {
 	sizes := b.adaptive(g.N, g.H, g.W, g.C, g.P, g.Q)
-	b.rows("pool", "adaptive_avg_pool_backward_f32", g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
+	b.rows("pool", "adaptive_avg_pool_backward", g.Type, g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY)},
 		[]any{boolArg(g.Accumulate)}, sizes...)
 }

@@ -28,6 +28,6 @@ func bindBiasGrad(b *binder, g device.BiasGrad) {
 	perPart := ceilDiv(rows, parts)
 	parts = ceilDiv(rows, perPart)
 	partial := b.scratch(8 * parts * cols)
-	b.launch("reduce", "column_sums_f32", grid{x: int(across), y: int(parts)}, partial, b.mem(g.DY), rows, cols, perPart, int32(width))
+	b.launch("reduce", "column_sums"+stored(g.Type), grid{x: int(across), y: int(parts)}, partial, b.mem(g.DY), rows, cols, perPart, int32(width))
 	b.launch("reduce", "add_parts_f64", b.stride(cols, reduceThreads), b.mem(g.DB), partial, cols, int32(parts), boolArg(g.Accumulate))
 }

@@ -28,13 +28,13 @@ func (b *binder) channels(c int) int32 {
 	return int32(c)
 }
 
-// rows launches the variant of a kernel that its operands allow: four channels a thread where they lie at multiples of 16 bytes and
-// the rows do too, else one. The kernel's parameters are the operands, head, the number of threads that share a row, and rest.
-func (b *binder) rows(family, name string, rows, c int, operands []cu.DevicePtr, head []any, rest ...any) {
-	if c%4 == 0 && aligned(operands...) {
-		b.launchRows(family, name+"_x4", rows, c/4, operands, head, rest...)
+// rows launches the variant of a kernel that its operands allow: 16 bytes of channels a thread where they lie at multiples of that and
+// the rows do too, else one channel. The kernel's parameters are the operands, head, the number of threads that share a row, and rest.
+func (b *binder) rows(family, name string, t device.Type, rows, c int, operands []cu.DevicePtr, head []any, rest ...any) {
+	if w := int(width(t)); c%w == 0 && aligned(operands...) {
+		b.launchRows(family, name+stored(t)+wide(t), rows, c/w, operands, head, rest...)
 	} else {
-		b.launchRows(family, name, rows, c, operands, head, rest...)
+		b.launchRows(family, name+stored(t), rows, c, operands, head, rest...)
 	}
 }
 

@@ -20,11 +20,11 @@ func (b *binder) rowGrid(rows, classes int) grid {
 }
 
 func bindSoftmax(b *binder, s device.Softmax) {
-	b.launch("softmax", "softmax_f32", b.rowGrid(s.Rows, s.Classes), b.mem(s.Y), b.mem(s.X), int64(s.Rows), int32(s.Classes))
+	b.launch("softmax", "softmax"+stored(s.Type), b.rowGrid(s.Rows, s.Classes), b.mem(s.Y), b.mem(s.X), int64(s.Rows), int32(s.Classes))
 }
 
 func bindSoftmaxBackward(b *binder, s device.SoftmaxBackward) {
-	b.launch("softmax", "softmax_backward_f32", b.rowGrid(s.Rows, s.Classes),
+	b.launch("softmax", "softmax_backward"+stored(s.Type), b.rowGrid(s.Rows, s.Classes),
 		b.mem(s.DX), b.mem(s.Y), b.mem(s.DY), int64(s.Rows), int32(s.Classes), boolArg(s.Accumulate))
 }
 
@@ -35,10 +35,10 @@ func bindCrossEntropy(b *binder, s device.SoftmaxCrossEntropy) {
 	loss, logSum, top, rank := b.scratch(8*rows), b.scratch(8*rows), b.scratch(4*rows), b.scratch(4*rows)
 	logits, targets, stats := b.mem(s.Logits), b.mem(s.Targets), b.mem(s.Stats)
 	smooth, uniform := 1-s.Smoothing, s.Smoothing/float32(s.Classes)
-	b.launch("softmax", "cross_entropy_rows_f32", g, loss, logSum, top, rank, logits, targets, rows, classes, smooth, uniform)
+	b.launch("softmax", "cross_entropy_rows"+stored(s.Type), g, loss, logSum, top, rank, logits, targets, rows, classes, smooth, uniform)
 	b.launch("softmax", "cross_entropy_stats", grid{}, stats, loss, rank, rows)
 	if !s.DLogits.IsZero() {
-		b.launch("softmax", "cross_entropy_gradient_f32", g,
+		b.launch("softmax", "cross_entropy_gradient"+stored(s.Type), g,
 			b.mem(s.DLogits), logits, targets, stats, logSum, top, rank, rows, classes, smooth, uniform)
 	}
 }

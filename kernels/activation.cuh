@@ -30,7 +30,3 @@ DEVICE float slope(int act, float dy, float y) {
 DEVICE float4 activate(int act, float4 v) {
 	return make_float4(activate(act, v.x), activate(act, v.y), activate(act, v.z), activate(act, v.w));
 }
-
-DEVICE float4 slope(int act, float4 dy, float4 y) {
-	return make_float4(slope(act, dy.x, y.x), slope(act, dy.y, y.y), slope(act, dy.z, y.z), slope(act, dy.w, y.w));
-}

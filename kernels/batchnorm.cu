@@ -48,18 +48,17 @@ DEVICE double sum_of_parts(const double *partial, int k, int c, int channels, in
 
 // The sums of x-x0 and (x-x0)² with the channel's first value x0. Taking the differences to a value of the data keeps the variance exact where the
 // mean is far from zero; a run of values does so with its own first value, in float32.
-EXPORT_KERNEL(batch_norm_moments_f32, threads, 4,
-			  (double *partial, const float *__restrict__ x, index_t rows, int channels, index_t rows_per_part, int width)) {
+template <class T> DEVICE void moments(double *partial, const T *x, index_t rows, int channels, index_t rows_per_part, int width) {
 	sum_columns(partial, rows, channels, rows_per_part, width,
 				[&](int c, index_t first, index_t last, int step, double &a, double &b) {
-					const float origin = x[c];
+					const float origin = load(x + c);
 					for (index_t r = first; r < last;) {
-						const float near = x[r * channels + c];
+						const float near = load(x + r * channels + c);
 						float sum = 0, squares = 0;
 						int n = 0;
 #pragma unroll 4
 						for (; n < run && r < last; n++, r += step) {
-							const float d = x[r * channels + c] - near;
+							const float d = load(x + r * channels + c) - near;
 							sum += d;
 							squares += d * d;
 						}
@@ -70,16 +69,22 @@ EXPORT_KERNEL(batch_norm_moments_f32, threads, 4,
 				});
 }
 
+#define BATCH_NORM_MOMENTS(suffix, T)                                                                                               \
+	EXPORT_KERNEL(batch_norm_moments##suffix, threads, 4,                                                                           \
+				  (double *partial, const T *__restrict__ x, index_t rows, int channels, index_t rows_per_part, int width)) {       \
+		moments(partial, x, rows, channels, rows_per_part, width);                                                                  \
+	}
+FOR_EACH_TYPE(BATCH_NORM_MOMENTS)
+
 // From the moments: MEAN, INV_STD and the running statistics, and the function y = scale·(x - mean) + shift that normalises.
-EXPORT_KERNEL(batch_norm_statistics_f32, threads, 4,
-			  (const double *__restrict__ partial, const float *__restrict__ x, const float *__restrict__ gamma, const float *__restrict__ beta,
-			   float *run_mean, float *run_var, float *mean, float *inv_std, float *scale, float *shift, index_t rows, int channels, int parts,
-			   float epsilon, float momentum)) {
+template <class T>
+DEVICE void statistics(const double *partial, const T *x, const float *gamma, const float *beta, float *run_mean, float *run_var, float *mean,
+					   float *inv_std, float *scale, float *shift, index_t rows, int channels, int parts, float epsilon, float momentum) {
 	const int c = warp_channel();
 	if (c >= channels) return;
 	const double a = sum_of_parts(partial, 0, c, channels, parts), b = sum_of_parts(partial, 1, c, channels, parts);
 	if (threadIdx.x % 32 != 0) return;
-	const double n = static_cast<double>(rows), offset = a / n, mu = x[c] + offset;
+	const double n = static_cast<double>(rows), offset = a / n, mu = load(x + c) + offset;
 	double variance = b / n - offset * offset;
 	if (variance < 0) variance = 0; // by rounding; NaN stays
 	const double inverse = 1 / sqrt(variance + epsilon), factor = gamma[c] * inverse, m = momentum;
@@ -92,9 +97,18 @@ EXPORT_KERNEL(batch_norm_statistics_f32, threads, 4,
 	run_var[c] = static_cast<float>((1 - m) * run_var[c] + m * (variance * n / (n - 1)));
 }
 
+#define BATCH_NORM_STATISTICS(suffix, T)                                                                                                      \
+	EXPORT_KERNEL(batch_norm_statistics##suffix, threads, 4,                                                                                  \
+				  (const double *__restrict__ partial, const T *__restrict__ x, const float *__restrict__ gamma,                                  \
+				   const float *__restrict__ beta, float *run_mean, float *run_var, float *mean, float *inv_std, float *scale, float *shift,       \
+				   index_t rows, int channels, int parts, float epsilon, float momentum)) {                                                   \
+		statistics(partial, x, gamma, beta, run_mean, run_var, mean, inv_std, scale, shift, rows, channels, parts, epsilon, momentum);        \
+	}
+FOR_EACH_TYPE(BATCH_NORM_STATISTICS)
+
 // Y = scale·(X - mean) + shift. X minus the mean is a difference of close numbers, and exact; X·scale alone would lose the digits.
-template <int Width>
-DEVICE void normalize(float *y, const float *x, const float *mean, const float *scale, const float *shift, int lanes, index_t rows, int channels) {
+template <int Width, class T>
+DEVICE void normalize(T *y, const T *x, const float *mean, const float *scale, const float *shift, int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), s = load<Width>(shift + c);
 		const Vector<Width> v = load<Width>(x + r * channels + c);
@@ -102,21 +116,15 @@ DEVICE void normalize(float *y, const float *x, const float *mean, const float *
 	});
 }
 
-EXPORT_KERNEL(batch_norm_apply_f32, threads, 4,
-			  (float *y, const float *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift,
-			   int lanes, index_t rows, int channels)) {
-	normalize<1>(y, x, mean, scale, shift, lanes, rows, channels);
-}
-
-EXPORT_KERNEL(batch_norm_apply_f32_x4, threads, 4,
-			  (float *y, const float *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift,
-			   int lanes, index_t rows, int channels)) {
-	normalize<4>(y, x, mean, scale, shift, lanes, rows, channels);
-}
+#define BATCH_NORM_APPLY(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(batch_norm_apply##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift, int lanes, index_t rows, int channels)) { \
+		normalize<Width>(y, x, mean, scale, shift, lanes, rows, channels); \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_APPLY)
 
 // Y = gamma·(X - run_mean)/sqrt(run_var + epsilon) + beta. Y may be X.
-template <int Width>
-DEVICE void infer(float *y, const float *x, const float *gamma, const float *beta, const float *run_mean, const float *run_var, float epsilon,
+template <int Width, class T>
+DEVICE void infer(T *y, const T *x, const float *gamma, const float *beta, const float *run_mean, const float *run_var, float epsilon,
 				  int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> g = load<Width>(gamma + c), b = load<Width>(beta + c), m = load<Width>(run_mean + c), s = load<Width>(run_var + c);
@@ -126,22 +134,15 @@ DEVICE void infer(float *y, const float *x, const float *gamma, const float *bet
 	});
 }
 
-EXPORT_KERNEL(batch_norm_inference_f32, threads, 4,
-			  (float *y, const float *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean,
-			   const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) {
-	infer<1>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);
-}
-
-EXPORT_KERNEL(batch_norm_inference_f32_x4, threads, 4,
-			  (float *y, const float *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean,
-			   const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) {
-	infer<4>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);
-}
+#define BATCH_NORM_INFERENCE(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(batch_norm_inference##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean, const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) { \
+		infer<Width>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels); \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_INFERENCE)
 
 // The sums of dy and dy·(x-mean).
-EXPORT_KERNEL(batch_norm_gradient_sums_f32, threads, 4,
-			  (double *partial, const float *__restrict__ x, const float *__restrict__ dy, const float *__restrict__ mean, index_t rows,
-			   int channels, index_t rows_per_part, int width)) {
+template <class T>
+DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const float *mean, index_t rows, int channels, index_t rows_per_part, int width) {
 	sum_columns(partial, rows, channels, rows_per_part, width,
 				[&](int c, index_t first, index_t last, int step, double &a, double &b) {
 					const float mu = mean[c];
@@ -150,14 +151,23 @@ EXPORT_KERNEL(batch_norm_gradient_sums_f32, threads, 4,
 #pragma unroll 4
 						for (int n = 0; n < run && r < last; n++, r += step) {
 							const index_t i = r * channels + c;
-							sum += dy[i];
-							product += dy[i] * (x[i] - mu);
+							const float d = load(dy + i);
+							sum += d;
+							product += d * (load(x + i) - mu);
 						}
 						a += sum;
 						b += product;
 					}
 				});
 }
+
+#define BATCH_NORM_GRADIENT_SUMS(suffix, T)                                                                                              \
+	EXPORT_KERNEL(batch_norm_gradient_sums##suffix, threads, 4,                                                                          \
+				  (double *partial, const T *__restrict__ x, const T *__restrict__ dy, const float *__restrict__ mean, index_t rows,            \
+				   int channels, index_t rows_per_part, int width)) {                                                                    \
+		gradient_sums(partial, x, dy, mean, rows, channels, rows_per_part, width);                                                       \
+	}
+FOR_EACH_TYPE(BATCH_NORM_GRADIENT_SUMS)
 
 // From these sums: DGAMMA (+)= the second times 1/std, DBETA (+)= the first. 1/std is inv_std, or with frozen statistics 1/sqrt(run_var + epsilon). Where
 // scale is given, also the function dx = scale·dy + slope·(x-mean) + shift of the input's gradient.
@@ -182,8 +192,8 @@ EXPORT_KERNEL(batch_norm_gradients_f32, threads, 4,
 }
 
 // DX (+)= scale·DY + slope·(X-mean) + shift. DX may be DY.
-template <int Width>
-DEVICE void backward(float *dx, const float *dy, const float *x, const float *mean, const float *scale, const float *slope, const float *shift,
+template <int Width, class T>
+DEVICE void backward(T *dx, const T *dy, const T *x, const float *mean, const float *scale, const float *slope, const float *shift,
 					 int accumulate, int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), l = load<Width>(slope + c), s = load<Width>(shift + c);
@@ -193,21 +203,15 @@ DEVICE void backward(float *dx, const float *dy, const float *x, const float *me
 	});
 }
 
-EXPORT_KERNEL(batch_norm_backward_f32, threads, 4,
-			  (float *dx, const float *dy, const float *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale,
-			   const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {
-	backward<1>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);
-}
-
-EXPORT_KERNEL(batch_norm_backward_f32_x4, threads, 4,
-			  (float *dx, const float *dy, const float *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale,
-			   const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {
-	backward<4>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);
-}
+#define BATCH_NORM_BACKWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) { \
+		backward<Width>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels); \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_BACKWARD)
 
 // DX (+)= DY·gamma/sqrt(run_var + epsilon). DX may be DY.
-template <int Width>
-DEVICE void frozen_backward(float *dx, const float *dy, const float *gamma, const float *run_var, float epsilon, int accumulate, int lanes,
+template <int Width, class T>
+DEVICE void frozen_backward(T *dx, const T *dy, const float *gamma, const float *run_var, float epsilon, int accumulate, int lanes,
 							index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> g = load<Width>(gamma + c), s = load<Width>(run_var + c), d = load<Width>(dy + r * channels + c);
@@ -215,14 +219,8 @@ DEVICE void frozen_backward(float *dx, const float *dy, const float *gamma, cons
 	});
 }
 
-EXPORT_KERNEL(batch_norm_frozen_backward_f32, threads, 4,
-			  (float *dx, const float *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate,
-			   int lanes, index_t rows, int channels)) {
-	frozen_backward<1>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);
-}
-
-EXPORT_KERNEL(batch_norm_frozen_backward_f32_x4, threads, 4,
-			  (float *dx, const float *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate,
-			   int lanes, index_t rows, int channels)) {
-	frozen_backward<4>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);
-}
+#define BATCH_NORM_FROZEN_BACKWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(batch_norm_frozen_backward##suffix, threads, blocks, (T *dx, const T *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate, int lanes, index_t rows, int channels)) { \
+		frozen_backward<Width>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels); \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_FROZEN_BACKWARD)

@@ -15,28 +15,45 @@ DEVICE float negative_power(float s, float beta) {
 }
 
 // SCALE = k + alpha·(the sum of X² over channels [c-before, c-before+size)), Y = X·SCALE^-beta. SCALE may be absent.
-EXPORT_KERNEL(lrn_forward_f32, threads, 4,
-			  (float *y, float *scale, const float *__restrict__ x, int lanes, index_t rows, int channels, int before, int after, float k,
-			   float alpha, float beta)) {
+template <class T>
+DEVICE void forward(T *y, float *scale, const T *x, int lanes, index_t rows, int channels, int before, int after, float k, float alpha, float beta) {
 	for_each_row<1>(rows, channels, lanes, [&](index_t r, int c) {
-		const float *const in = x + r * channels;
+		const T *const in = x + r * channels;
 		float sum = 0;
-		for (int j = max(0, c - before); j < min(channels, c + after); j++) sum += in[j] * in[j];
+		for (int j = max(0, c - before); j < min(channels, c + after); j++) {
+			const float v = load(in + j);
+			sum += v * v;
+		}
 		const float s = k + alpha * sum;
-		y[r * channels + c] = in[c] * negative_power(s, beta);
+		store(y + r * channels + c, load(in + c) * negative_power(s, beta));
 		if (scale) scale[r * channels + c] = s;
 	});
 }
 
+#define LRN_FORWARD(suffix, T)                                                                                                              \
+	EXPORT_KERNEL(lrn_forward##suffix, threads, 4,                                                                                          \
+				  (T *y, float *scale, const T *__restrict__ x, int lanes, index_t rows, int channels, int before, int after, float k,      \
+				   float alpha, float beta)) {                                                                                              \
+		forward(y, scale, x, lanes, rows, channels, before, after, k, alpha, beta);                                                         \
+	}
+FOR_EACH_TYPE(LRN_FORWARD)
+
 // DX (+)= DY·SCALE^-beta - factor·X·(the sum of DY·Y/SCALE over the channels whose windows hold c), with factor = 2·alpha·beta.
-EXPORT_KERNEL(lrn_backward_f32, threads, 4,
-			  (float *dx, const float *__restrict__ x, const float *__restrict__ y, const float *__restrict__ scale,
-			   const float *__restrict__ dy, int accumulate, int lanes, index_t rows, int channels, int before, int after, float factor, float beta)) {
+template <class T>
+DEVICE void backward(T *dx, const T *x, const T *y, const float *scale, const T *dy, int accumulate, int lanes, index_t rows, int channels, int before,
+					 int after, float factor, float beta) {
 	for_each_row<1>(rows, channels, lanes, [&](index_t r, int c) {
 		const index_t row = r * channels, i = row + c;
 		float sum = 0;
-		for (int j = max(0, c - before); j < min(channels, c + after); j++) sum += dy[row + j] * y[row + j] / scale[row + j];
-		const float v = dy[i] * negative_power(scale[i], beta) - factor * x[i] * sum;
-		dx[i] = accumulate ? dx[i] + v : v;
+		for (int j = max(0, c - before); j < min(channels, c + after); j++) sum += load(dy + row + j) * load(y + row + j) / scale[row + j];
+		put<1>(dx + i, Vector<1>{{load(dy + i) * negative_power(scale[i], beta) - factor * load(x + i) * sum}}, accumulate);
 	});
 }
+
+#define LRN_BACKWARD(suffix, T)                                                                                                         \
+	EXPORT_KERNEL(lrn_backward##suffix, threads, 4,                                                                                     \
+				  (T *dx, const T *__restrict__ x, const T *__restrict__ y, const float *__restrict__ scale, const T *__restrict__ dy,  \
+				   int accumulate, int lanes, index_t rows, int channels, int before, int after, float factor, float beta)) {           \
+		backward(dx, x, y, scale, dy, accumulate, lanes, rows, channels, before, after, factor, beta);                                  \
+	}
+FOR_EACH_TYPE(LRN_BACKWARD)

@@ -1,4 +1,4 @@
-// Pooling. One thread computes one pixel of the result, for one channel or four; the gradients gather what the windows over a pixel
+// Pooling. One thread computes one pixel of the result, for one channel or a vector of them; the gradients gather what the windows over a pixel
 // contribute, in the order of the windows, so that nothing needs an atomic addition.
 
 #include "rows.cuh"
@@ -7,7 +7,7 @@
 constexpr int threads = 256;
 
 // Y = the largest element of each window, ARG = its tap r*S+s; ARG may be absent. The first of equal elements wins, and NaN over all.
-template <int Width> DEVICE void max_forward(float *y, float *arg, const float *x, int lanes, WINDOW) {
+template <int Width, class T> DEVICE void max_forward(T *y, float *arg, const T *x, int lanes, WINDOW) {
 	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * out_rows * out_columns, channels, lanes, [&](index_t number, int c) {
 		const Pixel o = pixel_of(number, out_rows, out_columns);
@@ -33,16 +33,14 @@ template <int Width> DEVICE void max_forward(float *y, float *arg, const float *
 	});
 }
 
-EXPORT_KERNEL(max_pool_forward_f32, threads, 4, (float *y, float *arg, const float *__restrict__ x, int lanes, WINDOW)) {
-	max_forward<1>(y, arg, x, lanes, WINDOW_ARGUMENTS);
-}
-
-EXPORT_KERNEL(max_pool_forward_f32_x4, threads, 4, (float *y, float *arg, const float *__restrict__ x, int lanes, WINDOW)) {
-	max_forward<4>(y, arg, x, lanes, WINDOW_ARGUMENTS);
-}
+#define MAX_POOL_FORWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(max_pool_forward##suffix, threads, blocks, (T *y, float *arg, const T *__restrict__ x, int lanes, WINDOW)) { \
+		max_forward<Width>(y, arg, x, lanes, WINDOW_ARGUMENTS); \
+	}
+FOR_EACH_STORAGE(MAX_POOL_FORWARD)
 
 // DX (+)= the sum of DY over the windows whose ARG is this pixel.
-template <int Width> DEVICE void max_backward(float *dx, const float *dy, const float *arg, int accumulate, int lanes, WINDOW) {
+template <int Width, class T> DEVICE void max_backward(T *dx, const T *dy, const float *arg, int accumulate, int lanes, WINDOW) {
 	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
 		const Pixel i = pixel_of(number, height, width);
@@ -65,15 +63,11 @@ template <int Width> DEVICE void max_backward(float *dx, const float *dy, const 
 	});
 }
 
-EXPORT_KERNEL(max_pool_backward_f32, threads, 4,
-			  (float *dx, const float *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) {
-	max_backward<1>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS);
-}
-
-EXPORT_KERNEL(max_pool_backward_f32_x4, threads, 4,
-			  (float *dx, const float *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) {
-	max_backward<4>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS);
-}
+#define MAX_POOL_BACKWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(max_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) { \
+		max_backward<Width>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS); \
+	}
+FOR_EACH_STORAGE(MAX_POOL_BACKWARD)
 
 // What an output averages along one axis: count positions from first, step apart.
 struct Taps {
@@ -121,7 +115,7 @@ struct Sizes {
 };
 
 // Y = the mean over the taps of each output. Every row of taps has a sum of its own, which keeps the error of large windows small.
-template <int Width, class Along> DEVICE void average_forward(float *y, const float *x, int lanes, Sizes z, Along rows, Along columns) {
+template <int Width, class T, class Along> DEVICE void average_forward(T *y, const T *x, int lanes, Sizes z, Along rows, Along columns) {
 	for_each_row<Width>(static_cast<index_t>(z.images) * z.out_rows * z.out_columns, z.channels, lanes, [&](index_t number, int c) {
 		const Pixel o = pixel_of(number, z.out_rows, z.out_columns);
 		const Taps th = rows.taps(o.row), tw = columns.taps(o.column);
@@ -143,8 +137,8 @@ template <int Width, class Along> DEVICE void average_forward(float *y, const fl
 }
 
 // DX (+)= the sum of DY/divisor over the outputs that average this pixel.
-template <int Width, class Along>
-DEVICE void average_backward(float *dx, const float *dy, int accumulate, int lanes, Sizes z, Along rows, Along columns) {
+template <int Width, class T, class Along>
+DEVICE void average_backward(T *dx, const T *dy, int accumulate, int lanes, Sizes z, Along rows, Along columns) {
 	for_each_row<Width>(static_cast<index_t>(z.images) * z.height * z.width, z.channels, lanes, [&](index_t number, int c) {
 		const Pixel i = pixel_of(number, z.height, z.width);
 		const Range over_h = rows.outputs(i.row), over_w = columns.outputs(i.column);
@@ -170,37 +164,29 @@ DEVICE void average_backward(float *dx, const float *dy, int accumulate, int lan
 #define AVERAGED_ROWS (Averaged{WINDOW_ROWS, low_h, high_h})
 #define AVERAGED_COLUMNS (Averaged{WINDOW_COLUMNS, low_w, high_w})
 
-EXPORT_KERNEL(avg_pool_forward_f32, threads, 4, (float *y, const float *__restrict__ x, COUNTED, int lanes, WINDOW)) {
-	average_forward<1>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
-}
+#define AVG_POOL_FORWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(avg_pool_forward##suffix, threads, blocks, (T *y, const T *__restrict__ x, COUNTED, int lanes, WINDOW)) { \
+		average_forward<Width>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS); \
+	}
+FOR_EACH_STORAGE(AVG_POOL_FORWARD)
 
-EXPORT_KERNEL(avg_pool_forward_f32_x4, threads, 4, (float *y, const float *__restrict__ x, COUNTED, int lanes, WINDOW)) {
-	average_forward<4>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
-}
-
-EXPORT_KERNEL(avg_pool_backward_f32, threads, 4, (float *dx, const float *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) {
-	average_backward<1>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
-}
-
-EXPORT_KERNEL(avg_pool_backward_f32_x4, threads, 4, (float *dx, const float *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) {
-	average_backward<4>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);
-}
+#define AVG_POOL_BACKWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) { \
+		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS); \
+	}
+FOR_EACH_STORAGE(AVG_POOL_BACKWARD)
 
 #define ADAPTIVE int images, int height, int width, int channels, int out_rows, int out_columns
 #define ADAPTIVE_AXES (Adaptive{height, out_rows}), (Adaptive{width, out_columns})
 
-EXPORT_KERNEL(adaptive_avg_pool_forward_f32, threads, 4, (float *y, const float *__restrict__ x, int lanes, ADAPTIVE)) {
-	average_forward<1>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
-}
+#define ADAPTIVE_AVG_POOL_FORWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(adaptive_avg_pool_forward##suffix, threads, blocks, (T *y, const T *__restrict__ x, int lanes, ADAPTIVE)) { \
+		average_forward<Width>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES); \
+	}
+FOR_EACH_STORAGE(ADAPTIVE_AVG_POOL_FORWARD)
 
-EXPORT_KERNEL(adaptive_avg_pool_forward_f32_x4, threads, 4, (float *y, const float *__restrict__ x, int lanes, ADAPTIVE)) {
-	average_forward<4>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
-}
-
-EXPORT_KERNEL(adaptive_avg_pool_backward_f32, threads, 4, (float *dx, const float *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) {
-	average_backward<1>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
-}
-
-EXPORT_KERNEL(adaptive_avg_pool_backward_f32_x4, threads, 4, (float *dx, const float *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) {
-	average_backward<4>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES);
-}
+#define ADAPTIVE_AVG_POOL_BACKWARD(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(adaptive_avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) { \
+		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES); \
+	}
+FOR_EACH_STORAGE(ADAPTIVE_AVG_POOL_BACKWARD)

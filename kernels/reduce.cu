@@ -1,7 +1,7 @@
 // Sums over many elements, in an order that the geometry alone fixes: each block leaves a partial sum in the workspace, and one more
 // launch adds these up. There are no atomics, so that the same input gives the same bits.
 
-#include "cuda.cuh"
+#include "vector.cuh"
 
 constexpr int threads = 256;
 
@@ -35,8 +35,7 @@ EXPORT_KERNEL(root_of_sum_f64, threads, 2, (float *y, const double *__restrict__
 // to 32, so that a warp reads whole lines of memory even where there are few columns; its threads divide the rows among them.
 //
 // The grid is (blocks of columns, parts). Each thread adds up at most some hundred values in float32; everything above is float64.
-EXPORT_KERNEL(column_sums_f32, threads, 4,
-			  (double *partial, const float *__restrict__ x, index_t rows, index_t columns, index_t rows_per_part, int width)) {
+template <class T> DEVICE void column_sums(double *partial, const T *x, index_t rows, index_t columns, index_t rows_per_part, int width) {
 	SHARED(double, sums, [threads]);
 	const int thread = threadIdx.x, lane = thread % width, row_lane = thread / width, row_lanes = threads / width;
 	const index_t c = static_cast<index_t>(blockIdx.x) * width + lane;
@@ -46,7 +45,7 @@ EXPORT_KERNEL(column_sums_f32, threads, 4,
 		float sum = 0;
 		int terms = 0;
 		for (index_t r = first + row_lane; r < last; r += row_lanes) {
-			sum += x[r * columns + c];
+			sum += load(x + r * columns + c);
 			if (++terms == 128) {
 				total += sum;
 				sum = 0;
@@ -62,6 +61,13 @@ EXPORT_KERNEL(column_sums_f32, threads, 4,
 	}
 	if (thread < width && c < columns) partial[blockIdx.y * columns + c] = sums[thread];
 }
+
+#define COLUMN_SUMS(suffix, T)                                                                                                        \
+	EXPORT_KERNEL(column_sums##suffix, threads, 4,                                                                                    \
+				  (double *partial, const T *__restrict__ x, index_t rows, index_t columns, index_t rows_per_part, int width)) {      \
+		column_sums(partial, x, rows, columns, rows_per_part, width);                                                                 \
+	}
+FOR_EACH_TYPE(COLUMN_SUMS)
 
 // y[c] (+)= the sum of partial[0..parts, c].
 EXPORT_KERNEL(add_parts_f64, threads, 4, (float *y, const double *__restrict__ partial, index_t columns, int parts, int accumulate)) {
