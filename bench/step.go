@@ -58,7 +58,7 @@ func Inference(g *graph.Graph, dev device.Device, c train.Config) (*Work, error)
 	if err != nil {
 		return nil, err
 	}
-	inf, err := graph.CompileInference(g, w, graph.InferConfig{Batch: c.Batch})
+	inf, err := graph.CompileInference(g, w, c.Inference(c.Batch))
 	if err != nil {
 		return nil, err
 	}

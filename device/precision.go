@@ -37,6 +37,15 @@ func ParsePrecision(s string) (Precision, error) {
 	return FP32, fmt.Errorf("unknown precision %q, wanted fp32, tf32 or bf16", s)
 }
 
+// MarshalText implements encoding.TextMarshaler, for settings in files and flags.
+func (p Precision) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Precision) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePrecision(string(text))
+	return err
+}
+
 func (p Precision) valid() bool { return int(p) < len(precisionNames) }
 
 // Type returns the type of stored activations.

@@ -57,7 +57,7 @@ func (r *Run) need(dev device.Device, batch int) (int64, error) {
 	if r.source.Val == nil { // which will be an error by itself
 		return most + headroom, nil
 	}
-	v, err := graph.PlanInference(r.graph, dev, graph.InferConfig{Batch: min(evalBatch(batch), max(r.source.Val.Len(), 1))})
+	v, err := graph.PlanInference(r.graph, dev, r.Config.Inference(min(evalBatch(batch), max(r.source.Val.Len(), 1))))
 	if err != nil {
 		return 0, err
 	}

@@ -49,7 +49,7 @@ func (r *Run) choose(ctx context.Context, dev device.Device) error {
 func (r *Run) sampleFeatures(ctx context.Context, w *graph.Weights) (rows [][]float32, labels []int, err error) {
 	const batch = 8
 	cut := transfer.HeadParams(r.graph)[0].Node().In[0]
-	program, err := graph.CompileFeatures(r.graph, w, cut, graph.InferConfig{Batch: batch})
+	program, err := graph.CompileFeatures(r.graph, w, cut, r.Config.Inference(batch))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
 	"github.com/cnnctl/cnnctl/data/loader"
+	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/zoo"
 )
@@ -72,13 +73,14 @@ type Config struct {
 	SkipCorrupt int        `yaml:"skip-corrupt"`
 	MaxPixels   int64      `yaml:"max-pixels"`
 
-	Seed      uint64 `yaml:"seed"`
-	Workers   int    `yaml:"workers"`
-	Device    string `yaml:"device"`
-	Winograd  string `yaml:"winograd"`   // how a CPU computes 3x3 convolutions at stride 1: auto, off, f2, f4
-	SaveEvery int    `yaml:"save-every"` // also save every so many steps; 0: after each epoch only
-	Project   string `yaml:"project"`    // parent of the run directories
-	Name      string `yaml:"name"`       // empty: the model's
+	Seed      uint64           `yaml:"seed"`
+	Workers   int              `yaml:"workers"`
+	Device    string           `yaml:"device"`
+	Precision device.Precision `yaml:"precision"`
+	Winograd  string           `yaml:"winograd"`   // how a CPU computes 3x3 convolutions at stride 1: auto, off, f2, f4
+	SaveEvery int              `yaml:"save-every"` // also save every so many steps; 0: after each epoch only
+	Project   string           `yaml:"project"`    // parent of the run directories
+	Name      string           `yaml:"name"`       // empty: the model's
 }
 
 // Defaults returns the settings of a run of a model for which nothing was asked.
@@ -164,8 +166,13 @@ func (c Config) schedule(stepsPerEpoch int) Schedule {
 
 // Training returns what the graph's compiler needs to know, for a batch size.
 func (c Config) Training(batch int) graph.TrainConfig {
-	return graph.TrainConfig{Batch: batch, Seed: c.Seed, LabelSmoothing: float32(c.LabelSmoothing), Optimizer: c.optimizer(), Group: c.group,
+	return graph.TrainConfig{Batch: batch, Precision: c.Precision, Seed: c.Seed, LabelSmoothing: float32(c.LabelSmoothing), Optimizer: c.optimizer(), Group: c.group,
 		ClipNorm: float32(c.ClipGrad), EMA: c.EMA}
+}
+
+// Inference is Training for evaluation.
+func (c Config) Inference(batch int) graph.InferConfig {
+	return graph.InferConfig{Batch: batch, Precision: c.Precision}
 }
 
 // optimizer returns the optimiser with PyTorch's defaults for what has no flag.

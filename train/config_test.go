@@ -12,6 +12,7 @@ import (
 
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
+	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/pretrained"
 	"github.com/cnnctl/cnnctl/zoo"
@@ -39,6 +40,8 @@ func filled(t *testing.T) Config {
 		case reflect.Pointer:
 			p := pretrained.ImageNet()
 			f.Set(reflect.ValueOf(&p))
+		case reflect.Uint8: // the precision
+			f.SetUint(uint64(device.BF16))
 		case reflect.String:
 			if f.Len() == 0 {
 				f.SetString(fmt.Sprintf("text: %d # \"", i))

@@ -38,15 +38,15 @@ type Prediction struct {
 	Prob  float64
 }
 
-// NewEvaluator prepares the evaluation of w on set.
-func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, batch, workers int) (*Evaluator, error) {
-	return newEvaluator(w, set, batch, func(batch int) (*loader.Loader, error) {
+// NewEvaluator prepares the evaluation of w on set, in batches of at most c.Batch.
+func NewEvaluator(w *graph.Weights, set data.Dataset, pipe *augment.Pipeline, c graph.InferConfig, workers int) (*Evaluator, error) {
+	return newEvaluator(w, set, c, func(batch int) (*loader.Loader, error) {
 		return loader.New(set, pipe, loader.Config{Batch: batch, Workers: workers})
 	})
 }
 
 // newEvaluator is NewEvaluator for samples that open loads, in the order of the set.
-func newEvaluator(w *graph.Weights, set data.Dataset, batch int, open func(batch int) (*loader.Loader, error)) (*Evaluator, error) {
+func newEvaluator(w *graph.Weights, set data.Dataset, c graph.InferConfig, open func(batch int) (*loader.Loader, error)) (*Evaluator, error) {
 	classes := len(set.Classes())
 	if n := w.Graph().Output().Out.Size(); n != classes {
 		return nil, fmt.Errorf("%w: the model has %d classes, the data set %d", ErrWeights, n, classes)
@@ -54,19 +54,19 @@ func newEvaluator(w *graph.Weights, set data.Dataset, batch int, open func(batch
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("%w: there is no sample to evaluate", data.ErrFormat)
 	}
-	if batch < 1 {
-		return nil, fmt.Errorf("%w: --batch-size %d, wanted at least 1", ErrConfig, batch)
+	if c.Batch < 1 {
+		return nil, fmt.Errorf("%w: --batch-size %d, wanted at least 1", ErrConfig, c.Batch)
 	}
-	batch = min(batch, set.Len())
-	inf, err := graph.CompileInference(w.Graph(), w, graph.InferConfig{Batch: batch})
+	c.Batch = min(c.Batch, set.Len())
+	inf, err := graph.CompileInference(w.Graph(), w, c)
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(batch)
+	l, err := open(c.Batch)
 	if err != nil {
 		return nil, err
 	}
-	return &Evaluator{inf: inf, batches: l, set: set, logits: make([]float32, batch*classes)}, nil
+	return &Evaluator{inf: inf, batches: l, set: set, logits: make([]float32, c.Batch*classes)}, nil
 }
 
 // Run evaluates every sample once. It stops early, with ctx's error, when ctx is cancelled, and with one that wraps ErrDiverged when the

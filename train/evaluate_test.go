@@ -46,7 +46,7 @@ func TestEvaluationIsIndependentOfBatches(t *testing.T) {
 	w, set, pipe := evaluated(t)
 	var want Metrics
 	for i, batch := range []int{1, 3, 20, 1 << 62} {
-		e, err := NewEvaluator(w, set, pipe, batch, i)
+		e, err := NewEvaluator(w, set, pipe, graph.InferConfig{Batch: batch}, i)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestEvaluationIsIndependentOfBatches(t *testing.T) {
 		}
 	}
 	for _, batch := range []int{0, -1} {
-		if _, err := NewEvaluator(w, set, pipe, batch, 0); !errors.Is(err, ErrConfig) {
+		if _, err := NewEvaluator(w, set, pipe, graph.InferConfig{Batch: batch}, 0); !errors.Is(err, ErrConfig) {
 			t.Errorf("batch %d: error %v, want ErrConfig", batch, err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestEvaluationOfSpoiltWeights(t *testing.T) {
 	if err := w.Set(bias, []float32{float32(math.NaN()), 0}); err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEvaluator(w, set, pipe, 8, 1)
+	e, err := NewEvaluator(w, set, pipe, graph.InferConfig{Batch: 8}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,9 +67,9 @@ func (r *Run) openFeatures(ctx context.Context) error {
 	}
 	kind, _, _ := strings.Cut(r.tr.Device(), " ") // without the number of threads, on which nothing depends
 	t.cache, err = transfer.Open(ctx, transfer.Request{Weights: r.weights, Layer: t.cut, Source: r.source, Preprocess: r.Spec.Preprocess, Workers: c.Workers, Dir: dir,
-		Arithmetic: kind + " winograd " + c.Winograd,
-		Progress:   func(done, total int) { r.notify(Extracting{done, total}) },
-		Warn:       func(text string) { r.notify(Warning{Message: text}) }})
+		Arithmetic: fmt.Sprintf("%s winograd %s %v", kind, c.Winograd, c.Precision), Precision: c.Precision,
+		Progress: func(done, total int) { r.notify(Extracting{done, total}) },
+		Warn:     func(text string) { r.notify(Warning{Message: text}) }})
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r *Run) openFeatures(ctx context.Context) error {
 	if r.batches, err = loader.NewTensors(t.cache.Train, loader.Config{Batch: c.Batch, Workers: c.Workers, Seed: c.Seed, Shuffle: true, DropLast: true}); err != nil {
 		return err
 	}
-	r.eval, err = newEvaluator(r.judged(), r.source.Val, evalBatch(c.Batch), func(batch int) (*loader.Loader, error) {
+	r.eval, err = newEvaluator(r.judged(), r.source.Val, c.Inference(evalBatch(c.Batch)), func(batch int) (*loader.Loader, error) {
 		return loader.NewTensors(t.cache.Val, loader.Config{Batch: batch, Workers: c.Workers})
 	})
 	return err

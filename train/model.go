@@ -83,8 +83,8 @@ type Predictor struct {
 }
 
 // NewPredictor prepares m for single images.
-func NewPredictor(m *Model) (*Predictor, error) {
-	inf, err := graph.CompileInference(m.Weights.Graph(), m.Weights, graph.InferConfig{Batch: 1})
+func NewPredictor(m *Model, p device.Precision) (*Predictor, error) {
+	inf, err := graph.CompileInference(m.Weights.Graph(), m.Weights, graph.InferConfig{Batch: 1, Precision: p})
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,9 @@ func (c Config) zooOptions() zoo.Options {
 
 // build does everything that can fail before the first step: data, network, programs, and the weights to begin or to go on with.
 func (r *Run) build(ctx context.Context, dev device.Device) error {
+	if err := device.CheckPrecision(dev, r.Config.Precision); err != nil {
+		return err // before the data set is read through
+	}
 	if r.Config.Strategy != "" {
 		if err := r.openPretrained(); err != nil {
 			return err
@@ -204,7 +207,7 @@ func (r *Run) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.eval, err = NewEvaluator(r.judged(), r.source.Val, pipe, evalBatch(r.Config.Batch), r.Config.Workers)
+	r.eval, err = NewEvaluator(r.judged(), r.source.Val, pipe, r.Config.Inference(evalBatch(r.Config.Batch)), r.Config.Workers)
 	return err
 }
 

@@ -22,6 +22,7 @@ import (
 type benchFlags struct {
 	batch, size, channels, classes int
 	opt, device, winograd          string
+	precision                      device.Precision
 	options                        func() []gpu.Option
 }
 
@@ -34,6 +35,7 @@ func (b *benchFlags) define(cmd *cobra.Command) {
 	f.StringVar(&b.opt, "opt", "", "optimizer (default: the model's)")
 	f.StringVar(&b.device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	f.StringVar(&b.winograd, "winograd", "auto", winogradUsage)
+	precisionFlag(f, &b.precision)
 	b.options = graphFlag(f)
 }
 
@@ -56,6 +58,7 @@ func (b *benchFlags) open(model string) (*graph.Graph, device.Device, train.Conf
 	if b.opt != "" {
 		c.Opt = b.opt
 	}
+	c.Precision = b.precision
 	if err := c.Check(); err != nil {
 		return nil, nil, c, err
 	}

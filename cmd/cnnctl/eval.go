@@ -67,7 +67,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.
 				return err
 			}
 			defer src.Close()
-			e, err := train.NewEvaluator(m.Weights, src.Val, m.Pipe, batch, workers)
+			e, err := train.NewEvaluator(m.Weights, src.Val, m.Pipe, set.Inference(batch), workers)
 			if err != nil {
 				return err
 			}
@@ -101,6 +101,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.
 	foreignFlags(f, &as)
 	f.StringVar(&set.Data, "data", "", "data set (default: the run's)")
 	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	precisionFlag(f, &set.Precision)
 	f.StringVar(&winograd, "winograd", "auto", winogradUsage)
 	f.StringVar(&project, "project", filepath.Join("runs", "eval"), "folder of the result directories")
 	f.IntVar(&set.SkipCorrupt, "skip-corrupt", 0, "corrupt images to tolerate")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -41,6 +42,7 @@ func trainFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data; 0: load in the training loop")
 	f.StringVar(&c.Device, "device", c.Device, "auto, cpu, cuda or cuda:N")
 	f.StringVar(&c.Winograd, "winograd", c.Winograd, winogradUsage)
+	precisionFlag(f, &c.Precision)
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "also save every so many steps; 0: after each epoch only")
 	f.StringVar(&c.Project, "project", c.Project, "folder of the run directories")
 	f.StringVar(&c.Name, "name", c.Name, "name of the run directory (default: the model's)")
@@ -50,6 +52,11 @@ func trainFlags(f *pflag.FlagSet, c *train.Config) {
 		}
 		return pflag.NormalizedName(name)
 	})
+}
+
+// precisionFlag defines --precision.
+func precisionFlag(f *pflag.FlagSet, p *device.Precision) {
+	f.TextVar(p, "precision", *p, "fp32; tf32 or bf16: tensor cores of a CUDA device, bf16 with activations in half the memory")
 }
 
 // imageFlags defines those that decide what the network sees of an image.

@@ -17,6 +17,7 @@ var errNoImage = errors.New("no such image")
 func predictCommand() *cobra.Command {
 	var (
 		run, weights, device string
+		set                  train.Config // its precision alone
 		topk                 int
 		maxPixels            int64
 		asJSON               bool
@@ -53,7 +54,7 @@ func predictCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := train.NewPredictor(m)
+			p, err := train.NewPredictor(m, set.Precision)
 			if err != nil {
 				return err
 			}
@@ -84,6 +85,7 @@ func predictCommand() *cobra.Command {
 	f.StringVar(&weights, "weights", "", "checkpoint, in place of a run's best")
 	foreignFlags(f, &as)
 	f.StringVar(&device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	precisionFlag(f, &set.Precision)
 	f.IntVar(&topk, "topk", 5, "classes to print for each image")
 	f.Int64Var(&maxPixels, "max-pixels", data.DefaultMaxPixels, "largest image that is decoded")
 	f.BoolVar(&asJSON, "json", false, "print one line of JSON for each image")

@@ -17,6 +17,7 @@ import (
 func summaryCommand() *cobra.Command {
 	var classes, size, channels, batch int
 	var opt, dev string
+	var precision device.Precision
 	cmd := &cobra.Command{
 		Use:   "summary MODEL",
 		Short: "Print the layers of a network and what it needs",
@@ -49,7 +50,7 @@ Nothing is allocated. One multiply-add counts as two FLOPs.`,
 			if opt != "" {
 				c.Opt = opt
 			}
-			c.Batch = batch
+			c.Batch, c.Precision = batch, precision
 			if err := c.Check(); err != nil {
 				return err
 			}
@@ -72,6 +73,7 @@ Nothing is allocated. One multiply-add counts as two FLOPs.`,
 	f.IntVarP(&batch, "batch-size", "b", 0, "batch size for the memory figures (default: the model's)")
 	f.StringVar(&opt, "opt", "", "optimizer for the memory figures: "+strings.Join(train.Optimizers, ", "))
 	f.StringVar(&dev, "device", "auto", "device for the workspace figure")
+	precisionFlag(f, &precision)
 	return cmd
 }
 
@@ -80,11 +82,11 @@ func printSummary(cmd *cobra.Command, g *graph.Graph, d device.Device, c train.C
 	if err != nil {
 		return err
 	}
-	single, err := graph.PlanInference(g, d, graph.InferConfig{Batch: 1})
+	single, err := graph.PlanInference(g, d, c.Inference(1))
 	if err != nil {
 		return err
 	}
-	inference, err := graph.PlanInference(g, d, graph.InferConfig{Batch: c.Batch})
+	inference, err := graph.PlanInference(g, d, c.Inference(c.Batch))
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ func TestUsage(t *testing.T) {
 		train("--sched linear", "--sched", "constant step cosine onecycle"),
 		train("--device tpu", "--device", "auto, cpu, cuda"),
 		train("--winograd f6", "--winograd \"f6\"", "auto, off, f2 or f4"),
+		train("--precision fp16", "--precision", "fp32, tf32 or bf16"),
+		{"summary lenet5 --precision half", "--precision", "fp32, tf32 or bf16"},
 		train("--epochs -1", "--epochs -1"),
 		train("--epochs 1.5", "--epochs"),
 		train("--batch-size 0", "--batch-size 0", "at least 1"),
@@ -140,6 +142,10 @@ func TestWrongFiles(t *testing.T) {
 		{"train lenet5 --device cuda:3", exitDevice, "--device cpu"},
 		{"eval --weights text --data digits --device cuda", exitDevice, "--device cpu"},
 		{"predict --weights text text --device cuda:1", exitDevice, "--device cpu"},
+		{"train lenet5 --data digits --device cpu --precision bf16", exitDevice, "--precision bf16 needs a CUDA device"},
+		{"train lenet5 --data digits --device cpu --precision tf32", exitDevice, "--precision tf32 needs a CUDA device"},
+		{"summary lenet5 --device cpu --precision bf16", exitDevice, "--precision bf16 needs a CUDA device"},
+		{"bench train lenet5 --device cpu --precision bf16", exitDevice, "--precision bf16 needs a CUDA device"},
 		{"train squeezenet1_1 --data . --image-size 8000 --batch-size 32", exitDevice, "out of memory"},
 		{"train lenet5 --config absent.yaml", exitIO, "absent.yaml"},
 		{"train lenet5 --data text", exitData, "not a data set"},
@@ -170,7 +176,7 @@ func TestConfigFile(t *testing.T) {
 	if err := yaml.Unmarshal(read(t, filepath.Join(dir, "runs", "train", "x", "args.yaml")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"model": "lenet5", "lr": 0.25, "opt": "sgd", "epochs": 0, "momentum": 0.9, "scale": []any{0.5, 1}, "batch-size": 64, "image-size": 12}
+	want := map[string]any{"model": "lenet5", "lr": 0.25, "opt": "sgd", "epochs": 0, "momentum": 0.9, "scale": []any{0.5, 1}, "batch-size": 64, "image-size": 12, "precision": "fp32"}
 	for key, v := range want {
 		if fmt.Sprint(got[key]) != fmt.Sprint(v) {
 			t.Errorf("args.yaml: %s is %v, want %v", key, got[key], v)
@@ -181,6 +187,8 @@ func TestConfigFile(t *testing.T) {
 
 	write(t, config, []byte("learning-rate: 0.25\n"))
 	cnnctl(t, dir, "train", "lenet5", "--config", config).want(t, exitUsage, "learning-rate", "settings.yaml")
+	write(t, config, []byte("precision: half\n"))
+	cnnctl(t, dir, "train", "lenet5", "--config", config).want(t, exitUsage, "settings.yaml", "fp32, tf32 or bf16")
 	write(t, config, []byte("lr: -1\n"))
 	cnnctl(t, dir, "train", "lenet5", "--config", config).want(t, exitUsage, "--lr -1")
 	write(t, config, []byte("{{{"))

@@ -28,7 +28,8 @@ type Request struct {
 	Layer      *graph.Node // whose outputs are the features
 	Source     *data.Source
 	Preprocess augment.Preprocess // of the images: that of evaluation, for the same features in each epoch
-	Arithmetic string             // names the device and how it computes, because the last bits depend on it
+	Precision  device.Precision
+	Arithmetic string // names the device and how it computes, because the last bits depend on it
 	Workers    int
 	Dir        string                // of the cache
 	Progress   func(done, total int) // images; nil is silent
@@ -189,7 +190,7 @@ func (r Request) compute(ctx context.Context, path, key string) error {
 	if err != nil {
 		return err
 	}
-	program, err := graph.CompileFeatures(r.Weights.Graph(), r.Weights, r.Layer, graph.InferConfig{Batch: extractBatch})
+	program, err := graph.CompileFeatures(r.Weights.Graph(), r.Weights, r.Layer, graph.InferConfig{Batch: extractBatch, Precision: r.Precision})
 	if err != nil {
 		return err
 	}
