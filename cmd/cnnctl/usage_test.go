@@ -40,7 +40,7 @@ func TestUsage(t *testing.T) {
 		{"summary lenet5 --precision half", "--precision", "fp32, tf32 or bf16"},
 		train("--epochs -1", "--epochs -1"),
 		train("--epochs 1.5", "--epochs"),
-		train("--batch-size 0", "--batch-size 0", "at least 1"),
+		train("--batch-size 0", "--batch-size", "at least 1", `got "0"`),
 		train("--batch-size 99999999999999999999", "--batch-size"),
 		train("--lr NaN", "--lr NaN"),
 		train("--lr -0.1", "--lr -0.1"),
