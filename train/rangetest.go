@@ -61,7 +61,7 @@ func (t RangeTest) at(i int) float64 {
 }
 
 // FindRate runs a range test with the network, the data and the optimiser that c describes, and returns c with what it left open filled in.
-// Nothing is written, and the weights are afterwards what they were. progress, unless nil, is told of each step. The errors are those of Start.
+// Of a fine-tuning it is the rate of the strategy's first stage. Nothing is written, and the weights are afterwards what they were. progress, unless nil, is told of each step. The errors are those of Start.
 func FindRate(ctx context.Context, c Config, dev device.Device, t RangeTest, progress func(p RatePoint, step int)) (RateCurve, Config, error) {
 	if err := t.check(); err != nil {
 		return RateCurve{}, c, err
@@ -72,10 +72,7 @@ func FindRate(ctx context.Context, c Config, dev device.Device, t RangeTest, pro
 }
 
 func (r *Run) findRate(ctx context.Context, dev device.Device, t RangeTest, progress func(p RatePoint, step int)) (RateCurve, error) {
-	if err := r.prepare(ctx, dev); err != nil {
-		return RateCurve{}, err
-	}
-	if err := r.compile(dev); err != nil {
+	if err := r.build(ctx, dev); err != nil {
 		return RateCurve{}, err
 	}
 	return r.rangeTest(ctx, t, progress)

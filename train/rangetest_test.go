@@ -17,11 +17,8 @@ func TestRangeTest(t *testing.T) {
 	for _, opt := range []string{"nesterov", "adamw"} {
 		c := defaults(t, "lenet5", t.TempDir()) // tanh: a ReLU dies at large rates, and its loss stays at that of chance
 		c.Data, c.Opt, c.EMA, c.Batch = "digits", opt, true, 32
-		r, dev := &Run{Config: c}, newDevice(t)
-		if err := r.prepare(ctx, dev); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.compile(dev); err != nil {
+		r := &Run{Config: c}
+		if err := r.build(ctx, newDevice(t)); err != nil {
 			t.Fatal(err)
 		}
 		// Some steps first, so that the optimiser's state is not zero.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
+	"github.com/cnnctl/cnnctl/pretrained"
 	"github.com/cnnctl/cnnctl/report"
 	"github.com/cnnctl/cnnctl/report/terminal"
 	"github.com/cnnctl/cnnctl/train"
@@ -17,26 +18,32 @@ import (
 
 func lrFindCommand() *cobra.Command {
 	var (
-		config        string
+		config, name  string
+		in            pretrained.Input
 		quiet, asJSON bool
 		test          = train.DefaultRangeTest
 		shown         = shownDefaults()
 	)
 	shown.Project = filepath.Join("runs", "lr-find")
 	cmd := &cobra.Command{
-		Use:   "lr-find MODEL",
+		Use:   "lr-find [MODEL]",
 		Short: "Suggest a learning rate",
 		Long: `Suggest a learning rate by a range test: train for a hundred steps in which the rate grows from 1e-7 to 10, and watch the loss. The test ends
-when the loss explodes. Flags are those of train; the rate, its schedule and the number of epochs do not matter.
+when the loss explodes. Flags are those of train, or of finetune if --weights, --pretrained or --strategy is given; the rate, its schedule and
+the number of epochs do not matter.
 
   cnnctl lr-find lenet5 --opt adamw
+  cnnctl lr-find --pretrained resnet18 --data photos/ --strategy head
 
 Two rates are suggested: where the loss falls most steeply, and the middle of its longest decline. A table and a picture are left in
 runs/lr-find/NAME; nothing else is kept of the test.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 	}
 	f := cmd.Flags()
 	trainFlags(f, &shown)
+	tuneFlags(f, &shown)
+	inputFlags(f, &in)
+	f.StringVar(&name, "pretrained", "", "name of a model whose published weights to begin with")
 	f.StringVar(&config, "config", "", "YAML file with settings, keys as in args.yaml; flags override it")
 	f.Float64Var(&test.Start, "start-lr", test.Start, "learning rate of the first step")
 	f.Float64Var(&test.End, "end-lr", test.End, "learning rate of the last step")
@@ -44,7 +51,16 @@ runs/lr-find/NAME; nothing else is kept of the test.`,
 	f.BoolVarP(&quiet, "quiet", "q", false, "print no progress")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := settings(cmd, args[0], config)
+		var c train.Config
+		var err error
+		switch {
+		case f.Changed("weights") || f.Changed("pretrained") || f.Changed("strategy"):
+			c, err = tuneSettings(cmd, args, config, name, in, terminal.New(os.Stderr))
+		case len(args) == 0:
+			return usageError{errors.New("no model was given; wanted, for example, cnnctl lr-find lenet5")}
+		default:
+			c, err = settings(cmd, args[0], config)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"os"
@@ -9,7 +10,7 @@ import (
 )
 
 func TestLRFind(t *testing.T) {
-	t.Parallel()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // for the features
 	dir := t.TempDir()
 	data := writeIDX(t, 320, 16, 16)
 	cnnctl(t, dir, "lr-find", "lenet5_relu", "--data", data, "-b", "16").want(t, exitDone, "valley", "steepest", "runs/lr-find/lenet5_relu")
@@ -39,6 +40,18 @@ func TestLRFind(t *testing.T) {
 	if len(got.Points) != 40 || got.Valley != 0 || got.Diverged || got.Dir != "x/low" {
 		t.Errorf("%d points, valley %g, diverged %v, in %s; want 40 without a suggestion", len(got.Points), got.Valley, got.Diverged, got.Dir)
 	}
+	// Fine-tuning: rates for the new head, and the pretrained weights stay as they are.
+	weights := filepath.Join(dir, "runs", "train", "lenet5_relu", "weights", "best.safetensors")
+	cnnctl(t, dir, "train", "lenet5_relu", "--data", data, "--epochs", "1", "-b", "16", "--quiet").want(t, exitDone)
+	before := read(t, weights)
+	for _, strategy := range []string{"head", "gradual", "features"} {
+		cnnctl(t, dir, "lr-find", "--weights", weights, "--strategy", strategy, "--head-init", "model", "--data", data, "-b", "16", "--name", strategy).want(t, exitDone, "runs/lr-find/"+strategy)
+	}
+	if !bytes.Equal(before, read(t, weights)) {
+		t.Error("the pretrained weights were changed")
+	}
+	cnnctl(t, dir, "lr-find", "--strategy", "head", "lenet5", "--data", data).want(t, exitUsage, "pretrained weights")
+	cnnctl(t, dir, "lr-find").want(t, exitUsage, "no model")
 	cnnctl(t, dir, "lr-find", "lenet5", "--data", data, "--steps", "5").want(t, exitUsage, "5 steps", "at least 20")
 	cnnctl(t, dir, "lr-find", "lenet5", "--data", data, "--start-lr", "1", "--end-lr", "0.1").want(t, exitUsage, "0 < start < end")
 	cnnctl(t, dir, "lr-find", "lenet6").want(t, exitUsage, "lenet6")

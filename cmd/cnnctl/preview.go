@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -39,7 +40,9 @@ the same seed. DATA is anything that train --data takes.
 			if err != nil {
 				return err
 			}
-			c.Data = args[0]
+			if c.Data = args[0]; c.Batch == train.AutoBatch {
+				return usageError{errors.New("--batch-size auto with a preview, for which no device is opened; wanted a number")}
+			}
 			feed, err := train.OpenFeed(cmd.Context(), &c)
 			if err != nil {
 				return err
