@@ -41,13 +41,14 @@ var layers = []layer{
 	{"device/devicetest", []string{"device", "cpu/ref", "philox"}, "the conformance suite compares any device with the oracle and knows no other"},
 	{"graph", []string{"device", "philox"}, "a graph is compiled for any device: only cmd/cnnctl names a concrete one"},
 	{"zoo", []string{"graph"}, "a model is a table of layers"},
+	{"onnx", []string{"device", "graph"}, "onnx writes what a graph says, with tensors from whoever has them"},
 	{"train/transfer", []string{"philox", "checkpoint", "data", "data/augment", "data/loader", "device", "graph"}, "transfer says what is trained and keeps features; the loop is train's"},
-	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "graph", "zoo", "train/transfer"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
+	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "graph", "onnx", "zoo", "train/transfer"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
 	{"bench", []string{"philox", "data/augment", "data/loader", "data/synth", "device", "graph", "zoo", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "data/loader", "report/tensorboard", "train"}, "report draws what a run has left"},
-	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "zoo", "train/transfer", "train", "bench", "report/tensorboard", "report/terminal", "report"},
+	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "onnx", "zoo", "train/transfer", "train", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
 

@@ -5,11 +5,14 @@ import "math"
 // Stats summarises the elements of a tensor. Min, Max, Mean and Std are over the finite elements, and zero if there are
 // none; Std is the population's.
 type Stats struct {
-	Count      int64
-	Zeros      int64 // of either sign
-	NaNs, Infs int64
-	Min, Max   float64
-	Mean, Std  float64
+	Count int64   `json:"count"`
+	Zeros int64   `json:"zeros"` // of either sign
+	NaNs  int64   `json:"nans"`
+	Infs  int64   `json:"infs"`
+	Min   float64 `json:"min"`
+	Max   float64 `json:"max"`
+	Mean  float64 `json:"mean"`
+	Std   float64 `json:"std"`
 }
 
 // Finite tells whether the tensor has neither NaNs nor infinities.

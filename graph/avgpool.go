@@ -26,8 +26,14 @@ func (a AvgPool) Infer(in []Shape) (Sig, error) {
 	return Sig{Out: Shape{H: w.P, W: w.Q, C: w.C}}, nil
 }
 
+// Geometry returns the window and the padding of a on images of shape in, which Infer has accepted.
+func (a AvgPool) Geometry(in Shape) (device.Window, Padding) {
+	w, p, _ := a.resolve(square(a.Size)).place(in)
+	return w, p
+}
+
 func (a AvgPool) geometry(e *Emit, n *Node) (device.Window, Padding) {
-	w, p, _ := a.resolve(square(a.Size)).place(n.In[0].Out)
+	w, p := a.Geometry(n.In[0].Out)
 	w.N = e.Batch()
 	return w, p
 }

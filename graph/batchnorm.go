@@ -15,6 +15,9 @@ type BatchNorm struct {
 
 func (b BatchNorm) String() string { return "batch norm" }
 
+// Epsilon returns what is added to the variance.
+func (b BatchNorm) Epsilon() float32 { return b.eps() }
+
 func (b BatchNorm) eps() float32 {
 	if b.Eps == 0 {
 		return 1e-5

@@ -50,8 +50,14 @@ func (c Conv2D) Infer(in []Shape) (Sig, error) {
 	return sig, nil
 }
 
+// Geometry returns the window and the padding of c on images of shape in, which Infer has accepted.
+func (c Conv2D) Geometry(in Shape) (device.Window, Padding) {
+	w, p, _ := c.resolve([2]int{1, 1}).place(in)
+	return w, p
+}
+
 func (c Conv2D) geometry(e *Emit, n *Node) device.Conv {
-	w, _, _ := c.resolve([2]int{1, 1}).place(n.In[0].Out) // Infer has checked it
+	w, _ := c.Geometry(n.In[0].Out)
 	w.N = e.Batch()
 	return device.Conv{Window: w, K: c.Filters, Groups: c.groups(), Precision: e.Precision()}
 }

@@ -37,8 +37,14 @@ func (m MaxPool) Infer(in []Shape) (Sig, error) {
 	return Sig{Out: out, Saved: []Saved{{PerSample: out.Size()}}}, nil
 }
 
+// Geometry returns the window and the padding of m on images of shape in, which Infer has accepted.
+func (m MaxPool) Geometry(in Shape) (device.Window, Padding) {
+	w, p, _ := m.resolve(square(m.Size)).place(in)
+	return w, p
+}
+
 func (m MaxPool) geometry(e *Emit, n *Node) device.Window {
-	w, _, _ := m.resolve(square(m.Size)).place(n.In[0].Out)
+	w, _ := m.Geometry(n.In[0].Out)
 	w.N = e.Batch()
 	return w
 }

@@ -17,12 +17,12 @@ import (
 
 // A Description is what is known of a checkpoint beside its tensors.
 type Description struct {
-	Source       string              // where it stands; "" if nothing is known
-	Architecture string              // as the source names it
-	Model        string              // the zoo's name for that, or "" where it has none
-	Classes      int                 // 0 where the source does not say
-	Labels       []string            // names of the classes, or nil
-	Preprocess   *augment.Preprocess // or nil
+	Source       string              `json:"source"`               // where it stands; "" if nothing is known
+	Architecture string              `json:"architecture"`         // as the source names it
+	Model        string              `json:"model,omitempty"`      // the zoo's name for that, or "" where it has none
+	Classes      int                 `json:"classes,omitempty"`    // 0 where the source does not say
+	Labels       []string            `json:"labels,omitempty"`     // names of the classes, or nil
+	Preprocess   *augment.Preprocess `json:"preprocess,omitempty"` // or nil
 }
 
 // configName is the file that Hugging Face's repositories have beside the weights.

@@ -92,8 +92,8 @@ func NewPredictor(m *Model, p device.Precision) (*Predictor, error) {
 	return &Predictor{m: m, inf: inf, x: make([]float32, m.Pipe.Len()), t: make([]float32, n), logits: make([]float32, n)}, nil
 }
 
-// Predict returns the k most probable classes of an encoded image, the most probable first. Errors wrap data.ErrCorrupt.
-func (p *Predictor) Predict(encoded []byte, maxPixels int64, k int) ([]Ranked, error) {
+// Logits returns the scores of the classes for an encoded image, which the next call overwrites. Errors wrap data.ErrCorrupt.
+func (p *Predictor) Logits(encoded []byte, maxPixels int64) ([]float32, error) {
 	if err := data.DecodeImage(encoded, maxPixels, p.work.Image()); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,16 @@ func (p *Predictor) Predict(encoded []byte, maxPixels int64, k int) ([]Ranked, e
 	if _, err := p.inf.Run(p.x, p.t, p.logits); err != nil {
 		return nil, err
 	}
-	probs := Probabilities(p.logits)
+	return p.logits, nil
+}
+
+// Predict returns the k most probable classes of an encoded image, the most probable first. Errors wrap data.ErrCorrupt.
+func (p *Predictor) Predict(encoded []byte, maxPixels int64, k int) ([]Ranked, error) {
+	logits, err := p.Logits(encoded, maxPixels)
+	if err != nil {
+		return nil, err
+	}
+	probs := Probabilities(logits)
 	ranked := make([]Ranked, 0, min(k, len(probs)))
 	for range cap(ranked) {
 		top := 0

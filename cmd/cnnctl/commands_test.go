@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -140,11 +141,90 @@ func TestInspect(t *testing.T) {
 	file := "runs/train/lenet5/weights/best.safetensors"
 	cnnctl(t, dir, "inspect", file, "--verify").want(t, exitDone, "conv1.weight  F32   [6 1 5 5]", "conv2.weight  F32   [16 6 5 5]", "10 tensors, 21,216 elements",
 		"cnnctl.spec: ", "format: pt", "every digest holds")
-	cnnctl(t, dir, "inspect", file, "--stats").want(t, exitDone, "MIN", "NOT FINITE")
+	cnnctl(t, dir, "inspect", file, "--stats").want(t, exitDone, "MIN", "ZEROS", "NAN", "INF")
 	b := read(t, filepath.Join(dir, file))
 	b[len(b)-3] ^= 1
 	write(t, filepath.Join(dir, file), b)
 	cnnctl(t, dir, "inspect", file, "--verify").want(t, exitRun, "best.safetensors")
+}
+
+func TestInspectJSON(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "types.pth"), read(t, filepath.Join("..", "..", "checkpoint", "testdata", "types.pth")))
+	write(t, filepath.Join(dir, "config.json"), []byte(`{"architecture":"resnet18.a1_in1k","num_classes":3,"pretrained_cfg":{"input_size":[3,64,64],"mean":[0,0,0],"std":[1,1,1]}}`))
+	r := cnnctl(t, dir, "inspect", "types.pth", "--stats", "--json").want(t, exitDone)
+	var got struct {
+		Bytes    int64
+		SHA256   string
+		Elements int
+		Tensors  []struct {
+			Name, DType string
+			Shape       []int
+			Stats       *struct{ Count, NaNs, Infs int }
+		}
+		Metadata    map[string]string
+		Description struct {
+			Architecture, Model string
+			Classes             int
+		}
+	}
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	elements := 0
+	for _, info := range got.Tensors {
+		if info.Name == "" || info.DType == "" || info.Shape == nil || info.Stats == nil {
+			t.Errorf("got %+v", info)
+			continue
+		}
+		elements += info.Stats.Count
+	}
+	if elements == 0 || elements != got.Elements || got.Metadata["pytorch.container"] != "zip" || len(got.SHA256) != 64 || got.Bytes == 0 {
+		t.Errorf("got %+v", got)
+	}
+	if d := got.Description; d.Architecture != "resnet18.a1_in1k" || d.Model != "resnet18" || d.Classes != 3 {
+		t.Errorf("config.json: got %+v", d)
+	}
+	cnnctl(t, dir, "inspect", "types.pth").want(t, exitDone, "config.json says: resnet18.a1_in1k, 3 classes, images of 64x64")
+	cnnctl(t, dir, "inspect", "types.pth", "--key", "absent").want(t, exitRun, "absent")
+	write(t, filepath.Join(dir, "config.json"), []byte("{"))
+	cnnctl(t, dir, "inspect", "types.pth").want(t, exitRun, "config.json")
+}
+
+// What export writes is an ONNX model with the spec, or a checkpoint that answers as before.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	dir := trained(t)
+	run, best := "runs/train/lenet5", filepath.Join("runs", "train", "lenet5", "weights", "best")
+	cnnctl(t, dir, "export", run).want(t, exitDone, best+".onnx: lenet5 for images of 16x16x1, 8 classes")
+	model := read(t, filepath.Join(dir, best+".onnx"))
+	for _, part := range []string{"cnnctl.spec", `"preprocess"`, "conv1.weight", "Gemm", "logits"} {
+		if !bytes.Contains(model, []byte(part)) {
+			t.Errorf("the model lacks %s", part)
+		}
+	}
+	cnnctl(t, dir, "export", run).want(t, exitUsage, "--force")
+	cnnctl(t, dir, "export", run, "--force", "--fold-bn").want(t, exitDone)
+	cnnctl(t, dir, "export", run, "--format", "safetensors", "-o", "out.safetensors").want(t, exitDone, "out.safetensors: tensors")
+	cnnctl(t, dir, "export", run, "--format", "caffe").want(t, exitUsage, "onnx or safetensors")
+	cnnctl(t, dir, "export", run, "--format", "safetensors", "--fold-bn", "-o", "x.safetensors").want(t, exitUsage, "--fold-bn")
+	cnnctl(t, dir, "export", "absent").want(t, exitRun, "absent")
+	cnnctl(t, dir, "export", run, "-o", "/dev/full/x").want(t, exitIO)
+
+	writePNG(t, filepath.Join(dir, "five.png"), 5, 9999, 16, false)
+	a := cnnctl(t, dir, "predict", "--run", run, "--logits", "five.png").want(t, exitDone)
+	b := cnnctl(t, dir, "predict", "--weights", "out.safetensors", "--logits", "five.png").want(t, exitDone)
+	var line struct {
+		Image  string
+		Logits []float64
+	}
+	if err := json.Unmarshal([]byte(a.out), &line); err != nil || len(line.Logits) != strokeClasses || line.Image != "five.png" {
+		t.Errorf("got %s, %v", a.out, err)
+	}
+	if a.out != b.out {
+		t.Errorf("exported weights answer %s, those of the run %s", b.out, a.out)
+	}
 }
 
 func TestSummaryAndLists(t *testing.T) {

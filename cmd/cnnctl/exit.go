@@ -15,6 +15,7 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/gpu"
 	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/onnx"
 	"github.com/cnnctl/cnnctl/pretrained"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/spf13/cobra"
@@ -83,7 +84,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDevice
 	case is(data.ErrCorrupt, data.ErrFormat, augment.ErrSize, errNoImage):
 		return exitData
-	case is(train.ErrRun, train.ErrWeights, checkpoint.ErrCorrupt, checkpoint.ErrFormat, checkpoint.ErrNoTensor, checkpoint.ErrNoDigests):
+	case is(train.ErrRun, train.ErrWeights, checkpoint.ErrCorrupt, checkpoint.ErrFormat, checkpoint.ErrNoTensor, checkpoint.ErrNoDigests,
+		onnx.ErrUnsupported):
 		return exitRun
 	case is(checkpoint.ErrDiskFull, checkpoint.ErrReadOnly, pretrained.ErrUnavailable):
 		return exitIO

@@ -20,7 +20,7 @@ func predictCommand() *cobra.Command {
 		set                  train.Config // its precision alone
 		topk                 int
 		maxPixels            int64
-		asJSON               bool
+		asJSON, asLogits     bool
 		as                   foreign
 	)
 	cmd := &cobra.Command{
@@ -69,6 +69,16 @@ func predictCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if asLogits {
+					logits, err := p.Logits(b, maxPixels)
+					if err != nil {
+						return fmt.Errorf("%s: %w", name, err)
+					}
+					if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"image": name, "logits": logits}); err != nil {
+						return fmt.Errorf("writing the output: %w", err)
+					}
+					continue
+				}
 				ranked, err := p.Predict(b, maxPixels, topk)
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
@@ -89,6 +99,7 @@ func predictCommand() *cobra.Command {
 	f.IntVar(&topk, "topk", 5, "classes to print for each image")
 	f.Int64Var(&maxPixels, "max-pixels", data.DefaultMaxPixels, "largest image that is decoded")
 	f.BoolVar(&asJSON, "json", false, "print one line of JSON for each image")
+	f.BoolVar(&asLogits, "logits", false, "print the scores of all classes before the softmax, as a line of JSON for each image")
 	return cmd
 }
 
