@@ -209,6 +209,8 @@ func (b *binder) bind() []phase {
 		return bindEMA(b, c)
 	case device.Norm2:
 		return bindNorm2(b, c)
+	case device.Normalize:
+		return bindNormalize(b, c)
 	case device.Record:
 		return bindRecord(b, c)
 	}

@@ -20,7 +20,7 @@ var bindings = table(
 	on(bindBatchNormForward), on(bindBatchNormInference), on(bindBatchNormBackward), on(bindBatchNormFrozenBackward),
 	on(bindLRNForward), on(bindLRNBackward),
 	on(bindSoftmax), on(bindSoftmaxBackward), on(bindCrossEntropy),
-	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA), on(bindRecord),
+	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA), on(bindRecord), on(bindNormalize),
 )
 
 // A binding binds the calls of one type.

@@ -18,6 +18,7 @@ type config struct {
 	group     func(*Param) Group
 	maxNorm   float32
 	ema       bool
+	pixels    []float32
 	until     *Node // compute this layer's output and nothing else; nil: the whole network and the loss
 }
 
@@ -31,6 +32,7 @@ type TrainConfig struct {
 	Group          func(*Param) Group // how each parameter is trained; nil trains all alike, without decay
 	ClipNorm       float32            // longest gradient; 0 means any
 	EMA            bool               // keep an exponential moving average of the weights and running statistics
+	Pixels         []float32          // (C, 256), what each byte becomes: batches come as bytes, by FeedPixels; nil: as numbers, by Feed
 }
 
 func (c TrainConfig) config() *config {
@@ -38,7 +40,7 @@ func (c TrainConfig) config() *config {
 		c.Group = func(*Param) Group { return Group{LRScale: 1} }
 	}
 	return &config{batch: c.Batch, precision: c.Precision, train: true, seed: c.Seed, smoothing: c.LabelSmoothing, opt: c.Optimizer, group: c.Group,
-		maxNorm: c.ClipNorm, ema: c.EMA}
+		maxNorm: c.ClipNorm, ema: c.EMA, pixels: c.Pixels}
 }
 
 // InferConfig says how a graph is evaluated.
@@ -134,7 +136,7 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 		p.Memory.Weights += e.Type().Size() * int64(slabs.total)
 	}
 	if cfg.train {
-		p.Memory.Exchange = resultBytes + intakeBytes(g, dev, cfg.batch)
+		p.Memory.Exchange = resultBytes + intakeBytes(g, dev, cfg)
 		trained := slabs.upTo[g.stage]
 		p.Memory.Gradients = 4 * int64(trained)
 		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))

@@ -23,7 +23,7 @@ type program struct {
 	norm, hyper        device.Mem // training only
 	intake             *intake    // nil: batches go to x and t themselves
 	moves              []device.Step
-	parts              [2][]byte // here rather than in feed, so that it does not allocate
+	parts              [3][]byte // here rather than in feed, so that it does not allocate
 }
 
 // rehearse is the first emission for given weights.
@@ -228,7 +228,7 @@ func newTraining(g *Graph, w *Weights, c TrainConfig) (*training, error) {
 		}
 		tr.state = append(tr.state, m)
 	}
-	if tr.intake, err = newIntake(g, w.dev, c.Batch); err != nil {
+	if tr.intake, err = newIntake(g, w.dev, c.config()); err != nil {
 		return nil, err
 	}
 	if c.EMA {
@@ -257,6 +257,12 @@ func (tr *Training) Step(x, t []float32, updates int, lr, emaDecay float32) erro
 // are the caller's again when it returns.
 func (tr *Training) Feed(x, t []float32) error { return tr.feed(x, t) }
 
+// FeedPixels is Feed for a training with TrainConfig.Pixels: pix (N, H, W, C) bytes, up to a whole word, and flip (N), 1 for the images that are to be
+// mirrored left to right.
+func (tr *Training) FeedPixels(pix []byte, flip []uint32, t []float32) error {
+	return tr.feedPixels(pix, flip, t)
+}
+
 // Advance starts a step on the batch that was fed last. updates counts the steps before this one, from which dropout and the optimiser's bias
 // correction follow; lr is the learning rate and emaDecay the weight of the old average. It does not wait for the device; see Results.
 func (tr *Training) Advance(updates int, lr, emaDecay float32) error {
@@ -270,13 +276,8 @@ func (tr *Training) Advance(updates int, lr, emaDecay float32) error {
 	return nil
 }
 
-// Load makes a batch the input, and a number that of the step, without training on it: for FindNonFinite.
-func (tr *Training) Load(x, t []float32, updates int) error {
-	if err := tr.feed(x, t); err != nil {
-		return err
-	}
-	return tr.load(updates, 0, 0)
-}
+// Load makes the batch that was fed last the input, and a number that of the step, without training on it: for FindNonFinite.
+func (tr *Training) Load(updates int) error { return tr.load(updates, 0, 0) }
 
 // load prepares a step on the batch that was fed.
 func (tr *Training) load(updates int, lr, emaDecay float32) error {

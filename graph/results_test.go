@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func TestNothingChangesAfterDivergence(t *testing.T) {
 			}
 		}
 		r.x[0] = float32(math.Inf(1))
-		if err := r.tr.Load(r.x, r.y, 1); err != nil {
+		if err := errors.Join(r.tr.Feed(r.x, r.y), r.tr.Load(1)); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := r.tr.FindNonFinite(); err != nil || got != "the input batch" {

@@ -48,7 +48,11 @@ func (r *Run) need(dev device.Device, batch int) (int64, error) {
 	var most int64
 	for stage := range r.graph.Stages() {
 		r.graph.Enter(stage)
-		p, err := graph.PlanTraining(r.graph, dev, r.Config.Training(batch))
+		c := r.Config.Training(batch)
+		if r.images != nil && r.images.Pixels() != nil {
+			c.Pixels = r.pipe.Table()
+		}
+		p, err := graph.PlanTraining(r.graph, dev, c)
 		if err != nil {
 			return 0, err
 		}

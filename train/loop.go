@@ -211,6 +211,14 @@ func (r *Run) feed(it *loader.Iter) error {
 		return err
 	}
 	defer it.Release(b)
+	return r.give(b)
+}
+
+// give hands a batch to the device, in the form that its loader has given it.
+func (r *Run) give(b *loader.Batch) error {
+	if b.Pix != nil {
+		return r.tr.FeedPixels(b.Pix, b.Flip, b.T)
+	}
 	return r.tr.Feed(b.X, b.T)
 }
 
@@ -271,7 +279,10 @@ func (r *Run) nonFinite(step int) (where, names string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	if err := r.tr.Load(b.X, b.T, step); err != nil {
+	if err := r.give(b); err != nil {
+		return "", "", err
+	}
+	if err := r.tr.Load(step); err != nil {
 		return "", "", err
 	}
 	where, err = r.tr.FindNonFinite()

@@ -99,10 +99,13 @@ func (r *Run) rangeTest(ctx context.Context, t RangeTest, progress func(p RatePo
 			}
 			i := len(curve.Points)
 			p := RatePoint{LR: t.at(i)}
-			if err := r.tr.Step(b.X, b.T, r.progress.Updates+i, float32(p.LR), r.Config.emaDecay(i)); err != nil {
+			if err := r.give(b); err != nil {
 				return curve, err
 			}
 			it.Release(b)
+			if err := r.tr.Advance(r.progress.Updates+i, float32(p.LR), r.Config.emaDecay(i)); err != nil {
+				return curve, err
+			}
 			st, norm, err := r.tr.Stats()
 			if err != nil {
 				return curve, err

@@ -28,7 +28,7 @@ func TestRangeTest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := r.tr.Step(b.X, b.T, i, 0.001, 0.9); err != nil {
+			if err := errors.Join(r.give(b), r.tr.Advance(i, 0.001, 0.9)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -191,6 +191,9 @@ func (r *Run) compile(dev device.Device) error {
 		}
 		config.Group = r.tuning.group(r.Config)
 	}
+	if pixels := r.images.Pixels(); pixels != nil && r.tail == nil {
+		r.batches, config.Pixels = pixels, r.pipe.Table()
+	}
 	if r.stages, err = graph.CompileStages(trained, weights, config); err != nil {
 		return err
 	}

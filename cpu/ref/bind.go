@@ -167,6 +167,8 @@ func (b *binder) bind(c device.Call) func() {
 		return ema(b, c)
 	case device.Norm2:
 		return norm2(b, c)
+	case device.Normalize:
+		return normalize(b, c)
 	case device.Record:
 		return record(b, c)
 	}

@@ -65,29 +65,38 @@ func (p *Pipeline) Apply(r *philox.Stream, w *Work, dst []float32) error {
 	if len(dst) != p.Len() {
 		return fmt.Errorf("%w: the destination holds %d values; want %dx%dx%d", ErrSize, len(dst), p.H, p.W, p.C)
 	}
-	if err := check(w.Image()); err != nil {
+	m, err := p.image(r, w, p.ts)
+	if err != nil {
 		return err
-	}
-	for _, t := range p.ts {
-		if err := t.Apply(r, w); err != nil {
-			return err
-		}
-	}
-	m := w.Image()
-	if m.C != p.C {
-		if err := adapt(p.C).Apply(r, w); err != nil {
-			return err
-		}
-		m = w.Image()
-	}
-	if m.H != p.H || m.W != p.W {
-		return fmt.Errorf("%w: %v leaves %dx%d pixels; want %dx%d: add a resize or a crop", ErrSize, p, m.H, m.W, p.H, p.W)
 	}
 	p.norm.apply(dst, m)
 	if p.erase.P > 0 {
 		p.erase.apply(r, dst, p.H, p.W, p.C)
 	}
 	return nil
+}
+
+// image applies transforms and brings the image in w to the channels and the size of the output.
+func (p *Pipeline) image(r *philox.Stream, w *Work, ts []Transform) (*data.Image, error) {
+	if err := check(w.Image()); err != nil {
+		return nil, err
+	}
+	for _, t := range ts {
+		if err := t.Apply(r, w); err != nil {
+			return nil, err
+		}
+	}
+	m := w.Image()
+	if m.C != p.C {
+		if err := adapt(p.C).Apply(r, w); err != nil {
+			return nil, err
+		}
+		m = w.Image()
+	}
+	if m.H != p.H || m.W != p.W {
+		return nil, fmt.Errorf("%w: %v leaves %dx%d pixels; want %dx%d: add a resize or a crop", ErrSize, p, m.H, m.W, p.H, p.W)
+	}
+	return m, nil
 }
 
 // Invert undoes the normalisation of x (H, W, C) into m, an RGB or grey picture of what the network saw.

@@ -34,12 +34,14 @@ type Config struct {
 // Loader makes the batches of a data set. Its methods may be called from several goroutines, and several epochs may be
 // under way at once.
 type Loader struct {
-	ds    labelled
-	read  func(w *worker, epoch, i int, x []float32) error // fills x with sample i of ds
-	size  int                                              // values of a sample
-	pipe  *augment.Pipeline                                // nil for tensors
-	cfg   Config
-	chunk int // samples that a worker claims at a time
+	ds   labelled
+	read func(w *worker, epoch, i int, x []float32) error // fills x with sample i of ds
+	// readPixels is read for a loader that gives bytes, else nil.
+	readPixels func(w *worker, epoch, i int, pix []byte) (mirror bool, err error)
+	size       int               // values of a sample
+	pipe       *augment.Pipeline // nil for tensors
+	cfg        Config
+	chunk      int // samples that a worker claims at a time
 
 	mu      sync.Mutex
 	free    []*Batch  // batches and workers of past epochs, kept so that
@@ -150,7 +152,7 @@ func (l *Loader) takeBatch() *Batch {
 		l.free = l.free[:n-1]
 		return b
 	}
-	return newBatch(l.cfg.Batch, l.size, l.cfg.Classes)
+	return newBatch(l.cfg.Batch, l.size, l.cfg.Classes, l.readPixels != nil)
 }
 
 func (l *Loader) giveBatch(b *Batch) {

@@ -40,7 +40,7 @@ func TestBetaMoments(t *testing.T) {
 // mixable returns n samples of h x w x 2 whose every value is the sample's number, counted from 1, and whose classes
 // all differ.
 func mixable(n, size, h, w int) *Batch {
-	b := newBatch(size, h*w*2, size)
+	b := newBatch(size, h*w*2, size, false)
 	b.reset(0, n)
 	for i := range n {
 		for k := range h * w * 2 {

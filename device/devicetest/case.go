@@ -200,7 +200,7 @@ func Cases(p device.Precision) []Case {
 	for _, family := range [][]Case{
 		gemmCases(), convCases(), biasGradCases(), maxPoolCases(), avgPoolCases(), adaptiveCases(), actCases(), elementwiseCases(),
 		dropoutCases(), batchNormCases(), lrnCases(), softmaxCases(), crossEntropyCases(), sgdCases(), adamWCases(), rmsPropCases(),
-		reductionCases(), recordCases(),
+		reductionCases(), recordCases(), normalizeCases(),
 	} {
 		for i, c := range family {
 			c.Precision = p
