@@ -251,7 +251,7 @@ func explainRequest(err error) error {
 	case errors.As(err, &name):
 		unreachable = !name.IsTimeout
 	case errors.As(err, &dial):
-		unreachable = dial.Op == "dial" && !dial.Timeout()
+		unreachable = (dial.Op == "dial" || dial.Op == "proxyconnect") && !dial.Timeout()
 	}
 	var u *url.Error
 	if errors.As(err, &u) && strings.Contains(u.Err.Error(), "certificate") {

@@ -5,6 +5,7 @@ zoo's test builds the same networks, evaluates the same formula, and must find t
 padding and the layout of its weights are those of torchvision, and of the CIFAR ResNets whose checkpoints are in circulation.
 
     python3 scripts/logits.py                    # needs PyTorch and torchvision (Debian: python3-torch, python3-torchvision)
+    python3 scripts/logits.py --tensors          # instead: names and shapes of all networks, zoo/testdata/tensors.json
     python3 scripts/logits.py --check FILE.th    # also: the CIFAR ResNet defined here takes a published checkpoint, without writing
                                                  # (with --images TEST: and reaches this accuracy on images in folders by class)
 
@@ -13,6 +14,7 @@ name has other values. Running variances lie in [0.5, 1.5), scales of batch norm
 """
 
 import argparse
+import hashlib
 import json
 import math
 import pathlib
@@ -138,13 +140,36 @@ def check(path, images):
     print(f"  top-1 {100 * right / len(data):.2f} % of {len(data)} images")
 
 
+def tensors(state):
+    """Returns the number of a network's tensors without batch counters, of its parameters, and the digest of all names and shapes."""
+    lines = [f"{name} {list(t.shape)}\n" for name, t in state.items() if not name.endswith("num_batches_tracked")]
+    params = sum(t.numel() for name, t in state.items() if not name.endswith(("num_batches_tracked", "running_mean", "running_var")))
+    return len(lines), params, hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def write_tensors():
+    """Writes zoo/testdata/tensors.json: what PyTorch's networks consist of, at their published sizes."""
+    names = ["alexnet", *[f"vgg{n}{bn}" for n in (11, 13, 16, 19) for bn in ("", "_bn")], *[f"resnet{n}" for n in (18, 34, 50, 101)],
+             "squeezenet1_0", "squeezenet1_1", "mobilenet_v2"]
+    rows = [(name, tensors(getattr(models, name)().state_dict())) for name in names]
+    rows += [(f"resnet{n}", tensors(CIFARResNet(n, 10).state_dict())) for n in (20, 32, 44, 56)]
+    text = ",\n".join(" " + json.dumps(dict(model=name, tensors=n, params=params, sha256=digest)) for name, (n, params, digest) in rows)
+    path = pathlib.Path(__file__).parent.parent / "zoo" / "testdata" / "tensors.json"
+    path.write_text("[\n" + text + "\n]\n")
+    print("wrote", path)
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--check", type=pathlib.Path)
     args.add_argument("--images", type=pathlib.Path)
+    args.add_argument("--tensors", action="store_true")
     args = args.parse_args()
     if args.check:
         check(args.check, args.images)
+        return
+    if args.tensors:
+        write_tensors()
         return
     rows = []
     for name, build, size in CASES:
