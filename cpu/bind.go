@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 )
 
@@ -66,7 +67,13 @@ func (d *Device) Workspace(c device.WorkspaceCall) int64 {
 	}
 	b := &binder{dev: d, call: c, sizing: true}
 	b.bind()
-	return 4 * int64(b.used)
+	used := b.used
+	if kernel.Available && mayJoin(c) {
+		b = &binder{dev: d, call: c, sizing: true}
+		b.sampled()
+		used = max(used, b.used)
+	}
+	return 4 * int64(used)
 }
 
 // A binder turns one call into phases. With sizing set it only adds up the scratch memory: operands and scratch are then nil,
@@ -77,6 +84,8 @@ type binder struct {
 	sizing bool
 	ws     []float32 // the call's workspace
 	used   int       // words of it that are given out
+	batch  int       // of a group: samples
+	parts  int       // of a group: tasks
 	err    error
 }
 

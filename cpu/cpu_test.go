@@ -163,7 +163,7 @@ func TestMisuseIsAnError(t *testing.T) {
 		{"upload to nowhere", d.Upload(device.Mem{Arena: 3, Len: 4}, make([]byte, 4)), device.ErrGeometry},
 		{"operand nowhere", bind(device.Fill{N: 1, Y: device.Mem{Arena: 3, Len: 4}}), device.ErrOperand},
 		{"no workspace", bind(sum), device.ErrOperand},
-		{"workspace too small", bind(with(m.Slice(8192, need-4))), device.ErrOperand},
+		{"workspace too small", bind(with(m.Slice(8192, 4))), device.ErrOperand},
 		{"workspace misaligned", bind(with(m.Slice(8196, need))), device.ErrOperand},
 		{"workspace nowhere", bind(with(device.Mem{Arena: 3, Len: need})), device.ErrOperand},
 	} {

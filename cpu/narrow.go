@@ -15,25 +15,31 @@ func narrowFilter(b *binder, l lowering, x, dy, dw []float32, add bool) []phase 
 	buf := b.perWorker(m.NarrowScratch(l.K))
 	rows := split(l.N*l.P, wanted, max(1, worthTask/4/(l.Q*size)))
 	partial := b.scratch(rows.count * size)
-	taps := split(l.depth, wanted, max(1, grain/4/(rows.count*l.K)))
 	return []phase{
 		{rows.count, func(task, worker int) {
 			lo, hi := rows.at(task)
-			m.NarrowFilter(dy, l.K, partial[task*size:][:size], lo, hi, buf[worker])
+			m.NarrowFilter(dy, l.K, partial[task*size:][:size], lo, hi, false, buf[worker])
 		}},
-		{taps.count, func(task, _ int) {
-			t0, t1 := taps.at(task)
-			sum := partial[:size]
-			sumPartials(sum, partial, size, t0*l.K, t1*l.K, rows.count, false)
-			if !add {
-				transpose(dw[t0:], l.depth, sum[t0*l.K:], l.K, t1-t0, l.K)
-				return
-			}
-			for t := t0; t < t1; t++ {
-				for k, v := range sum[t*l.K:][:l.K] {
-					dw[k*l.depth+t] += v
-				}
-			}
-		}},
+		narrowSum(l, partial, rows.count, dw, add),
 	}
+}
+
+// narrowSum returns the phase that adds up parts gradients, each (R·S·C, K), in their order, to dw (K, R, S, C).
+func narrowSum(l lowering, partial []float32, parts int, dw []float32, add bool) phase {
+	size := l.FilterLen()
+	taps := split(l.depth, wanted, max(1, grain/4/(max(parts, 1)*l.K)))
+	return phase{taps.count, func(task, _ int) {
+		t0, t1 := taps.at(task)
+		sum := partial[:size]
+		sumPartials(sum, partial, size, t0*l.K, t1*l.K, parts, false)
+		if !add {
+			transpose(dw[t0:], l.depth, sum[t0*l.K:], l.K, t1-t0, l.K)
+			return
+		}
+		for t := t0; t < t1; t++ {
+			for k, v := range sum[t*l.K:][:l.K] {
+				dw[k*l.depth+t] += v
+			}
+		}
+	}}
 }

@@ -93,19 +93,7 @@ func multiply(b *binder, g device.Gemm) []phase {
 	x, y, c := b.mem(g.A, g.M*g.K), b.mem(g.B, g.K*g.N), b.mem(g.C, g.M*g.N)
 	e := b.epilogue(g.Epilogue, g.M, g.N)
 	if !g.TransA {
-		p := &kernel.Gather{
-			A:        kernel.Matrix(ptr(x), g.M, g.K, g.K),
-			B:        kernel.Factor{W: ptr(y), Rows: 1, Cols: 1, Chan: int64(g.K), StepJ: int64(g.N), StepCol: 1, N: int64(g.N)},
-			Epilogue: e.fused(0),
-		}
-		if g.TransB {
-			p.B.StepJ, p.B.StepCol = 1, int64(g.K)
-		}
-		if g.Accumulate {
-			p.Accumulate = 1
-		}
-		plain(p, c)
-		return gathers(b, p)
+		return gathers(b, rowProduct(g, x, y, c, e))
 	}
 	o := &kernel.Outer{A: ptr(x), Lda: int64(g.M), M: int64(g.M), B: kernel.Matrix(ptr(y), g.K, g.N, g.N), N: int64(g.N)}
 	if g.TransB {
@@ -116,4 +104,21 @@ func multiply(b *binder, g device.Gemm) []phase {
 		return phases
 	}
 	return append(phases, overRows(g.M, g.N, func(lo, hi int) { e.apply(c, lo, hi, 0, g.N) })...)
+}
+
+// rowProduct is a product whose left factor is not transposed.
+func rowProduct(g device.Gemm, x, y, c []float32, e epilogue) *kernel.Gather {
+	p := &kernel.Gather{
+		A:        kernel.Matrix(ptr(x), g.M, g.K, g.K),
+		B:        kernel.Factor{W: ptr(y), Rows: 1, Cols: 1, Chan: int64(g.K), StepJ: int64(g.N), StepCol: 1, N: int64(g.N)},
+		Epilogue: e.fused(0),
+	}
+	if g.TransB {
+		p.B.StepJ, p.B.StepCol = 1, int64(g.K)
+	}
+	if g.Accumulate {
+		p.Accumulate = 1
+	}
+	plain(p, c)
+	return p
 }

@@ -13,6 +13,12 @@ func (l *lowering) narrow() bool {
 }
 
 func spread(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
+	pack, run := spreader(b, l, dy, w, dx, add)
+	return append([]phase{pack}, overRows(l.N, l.P*l.Q*l.depth*l.K/16, run)...)
+}
+
+// spreader returns the phase that packs the filters, and the function that computes images [lo, hi) then.
+func spreader(b *binder, l lowering, dy, w, dx []float32, add bool) (pack phase, run func(lo, hi int)) {
 	_, nr := kernel.Tile()
 	cols := l.S * l.C
 	panels := (cols + nr - 1) / nr
@@ -32,11 +38,12 @@ func spread(b *binder, l lowering, dy, w, dx []float32, add bool) []phase {
 		factors[i] = kernel.Factor{W: at(w, int(r)*cols), Rows: 1, Cols: 1, Chan: int64(l.K), StepJ: int64(l.depth), StepCol: 1, N: int64(cols)}
 	}
 	size := l.K * nr // of a panel
-	return append([]phase{{1, func(_, _ int) {
+	pack = phase{1, func(_, _ int) {
 		for i := range factors {
 			for j := range panels { // Pack leaves room for the panels before this one
 				kernel.Pack(&factors[i], j, j+1, packed[(j*l.R+i-j)*size:])
 			}
 		}
-	}}}, overRows(l.N, l.P*l.Q*l.K*cols*l.R/16, func(lo, hi int) { m.Spread(packed, order, dy, l.K, dx, lo, hi, add) })...)
+	}}
+	return pack, func(lo, hi int) { m.Spread(packed, order, dy, l.K, dx, lo, hi, add) }
 }

@@ -29,6 +29,6 @@ func thinFilter(b *binder, l lowering, x, dy, dw []float32, add bool) []phase {
 	partial := b.scratch(images.count * size)
 	return append([]phase{{images.count, func(task, worker int) {
 		lo, hi := images.at(task)
-		m.ThinFilter(dy, l.K, partial[task*size:][:size], lo, hi, buf[worker])
+		m.ThinFilter(dy, l.K, partial[task*size:][:size], lo, hi, false, buf[worker])
 	}}}, elementwise(size, func(lo, hi int) { sumPartials(dw, partial, size, lo, hi, images.count, add) })...)
 }

@@ -129,6 +129,9 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 		return nil, nil, e.err
 	}
 	unite(e.order)
+	e.grouped = e.groups()
+	narrow := widen(e.order, e.grouped)
+	defer narrow()
 	p := &Plan{}
 	p.Arena, p.Peak = layout(e.order, len(e.calls))
 	p.Memory.Weights = 4 * int64(slabs.total)

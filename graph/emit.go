@@ -28,12 +28,13 @@ type Emit struct {
 	train   *training // nil for inference
 	arena   device.Mem
 
-	node   *Node
-	pass   pass
-	calls  []callRecord
-	steps  []device.Step // second emission only
-	second bool
-	err    error
+	node    *Node
+	pass    pass
+	calls   []callRecord
+	steps   []device.Step // second emission only
+	grouped []int         // calls of each group that the device runs as one
+	second  bool
+	err     error
 }
 
 type pass uint8

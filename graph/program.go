@@ -13,8 +13,9 @@ type program struct {
 	dev                device.Device
 	plan               *Plan
 	precision          device.Precision
-	batch, in, classes int // samples; floats of one input; classes
-	steps              []device.Step
+	batch, in, classes int           // samples; floats of one input; classes
+	steps              []device.Step // of each call
+	runs               []device.Step // of each group of calls: what a run consists of
 	calls              []callRecord
 	replay             device.Step // all steps at once, or nil
 	arena              device.Mem
@@ -58,10 +59,14 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		return none, err
 	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
-		root: first.root, fused: first.fused, needs: first.needs, part: first.part}
+		root: first.root, fused: first.fused, needs: first.needs, part: first.part, grouped: first.grouped}
 	e.emit()
 	if e.err != nil {
 		return none, e.err
+	}
+	runs, err := e.runs()
+	if err != nil {
+		return none, err
 	}
 	last := g.Output()
 	if cfg.until != nil {
@@ -74,7 +79,7 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		return device.Mem{}
 	}
 	p := program{dev: w.dev, plan: plan, out: at(bufResult), precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
-		steps: e.steps, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}
+		steps: e.steps, runs: runs, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}
 	if p.out.IsZero() && !cfg.train {
 		p.out = e.Out(last)
 	}
@@ -109,9 +114,9 @@ func (p *program) run() error {
 	return p.each()
 }
 
-// each does the steps one by one.
+// each does the groups of steps one by one.
 func (p *program) each() error {
-	for _, s := range p.steps {
+	for _, s := range p.runs {
 		if err := s(); err != nil {
 			return err
 		}

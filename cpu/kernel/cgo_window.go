@@ -57,9 +57,9 @@ func (m *Image) ThinForward(weights []float32, filters int, y []float32, e *Epil
 		C.int64_t(n1), first(scratch))
 }
 
-// ThinFilter writes the gradient of the filters over images [n0, n1) to dw.
-func (m *Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, scratch []float32) {
-	C.cnn_run_thin_filter(image(m), first(dy), C.int64_t(filters), first(dw), C.int64_t(n0), C.int64_t(n1), first(scratch))
+// ThinFilter writes the gradient of the filters over images [n0, n1) to dw, or adds it there.
+func (m *Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, add bool, scratch []float32) {
+	C.cnn_run_thin_filter(image(m), first(dy), C.int64_t(filters), first(dw), C.int64_t(n0), C.int64_t(n1), truth(add), first(scratch))
 }
 
 // Spread computes images [n0, n1) of the gradient dx of an image with few channels. order lists the filter rows, packed holds their factors,
@@ -74,7 +74,8 @@ func (m *Image) NarrowScratch(filters int) int {
 	return int(C.cnn_narrow_scratch(image(m), C.int64_t(filters)))
 }
 
-// NarrowFilter writes the gradient of the filters of an image with few channels over grid rows [r0, r1) of all images to sum, (R·S·C, filters).
-func (m *Image) NarrowFilter(dy []float32, filters int, sum []float32, r0, r1 int, scratch []float32) {
-	C.cnn_run_narrow_filter(image(m), first(dy), C.int64_t(filters), first(sum), C.int64_t(r0), C.int64_t(r1), first(scratch))
+// NarrowFilter writes the gradient of the filters of an image with few channels over grid rows [r0, r1) of all images to sum,
+// (R·S·C, filters), or adds it there.
+func (m *Image) NarrowFilter(dy []float32, filters int, sum []float32, r0, r1 int, add bool, scratch []float32) {
+	C.cnn_run_narrow_filter(image(m), first(dy), C.int64_t(filters), first(sum), C.int64_t(r0), C.int64_t(r1), truth(add), first(scratch))
 }

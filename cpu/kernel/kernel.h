@@ -89,11 +89,14 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(const cnn_image *m, const float *weights, int64_t filters, float *y, const cnn_epilogue *e, int64_t n0, int64_t n1,       \
 			float *scratch),                                                                                                   \
 		(m, weights, filters, y, e, n0, n1, scratch)) /* thin.h */                                                                 \
-	X(thin_filter, (const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, float *scratch),          \
-		(m, dy, filters, dw, n0, n1, scratch))                                                                                     \
+	X(thin_filter,                                                                                                                     \
+		(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, int64_t accumulate,              \
+			float *scratch),                                                                                                   \
+		(m, dy, filters, dw, n0, n1, accumulate, scratch))                                                                         \
 	X(narrow_filter,                                                                                                                   \
-		(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, float *scratch),            \
-		(m, dy, filters, sum, row0, row1, scratch)) /* narrow.h */                                                                 \
+		(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, int64_t accumulate,         \
+			float *scratch),                                                                                                   \
+		(m, dy, filters, sum, row0, row1, accumulate, scratch)) /* narrow.h */                                                     \
 	X(spread,                                                                                                                          \
 		(const cnn_image *m, const float *packed, const int64_t *order, const float *dy, int64_t filters, float *dx, int64_t n0,   \
 			int64_t n1, int64_t accumulate),                                                                                   \

@@ -80,15 +80,17 @@ static void narrow_pad(const cnn_image *m, const float *image, int64_t p, int64_
 	}
 }
 
-// narrow_filter writes the gradient of the filters over grid rows [row0, row1) of all images to sum, (rows·cols·c, filters). filters is a
-// multiple of VL, and the windows' columns are not dilated.
-static void narrow_filter(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, float *scratch) {
+// narrow_filter writes the gradient of the filters over grid rows [row0, row1) of all images to sum, (rows·cols·c, filters), or adds it there.
+// filters is a multiple of VL, and the windows' columns are not dilated.
+static void narrow_filter(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, int64_t accumulate,
+	float *scratch) {
 	const int64_t len = m->cols * m->c, grid = narrow_grid(m, filters), size = m->h * m->w * m->c;
 	const int64_t last_h = (m->p - 1) * m->step_h + m->first_h + (m->rows - 1) * m->dil_h;
 	const int64_t last_w = (m->q - 1) * m->step_w + m->first_w + m->cols - 1;
 	const int padded = m->first_h < 0 || m->first_w < 0 || last_h >= m->h || last_w >= m->w;
 	const int64_t row = padded ? narrow_width(m) : m->w * m->c;
-	memset(sum, 0, 4 * (size_t)(m->rows * len * filters));
+	if (!accumulate)
+		memset(sum, 0, 4 * (size_t)(m->rows * len * filters));
 	for (int64_t i = row0, rows; i < row1; i += rows) {
 		const int64_t p = i % m->p;
 		rows = row1 - i < grid ? row1 - i : grid;

@@ -37,7 +37,7 @@ func AffineBackward(dx, dy, x, scale, slope, mean, shift []float32, add bool) { 
 func (*Image) MaxForward(y, arg []float32, r0, r1 int)                        { panic(missing) }
 func (*Image) MaxBackward(dy, arg, dx []float32, n int, add bool)             { panic(missing) }
 func (*Image) NarrowScratch(int) int                                          { panic(missing) }
-func (*Image) NarrowFilter(dy []float32, filters int, sum []float32, r0, r1 int, scratch []float32) {
+func (*Image) NarrowFilter(_ []float32, _ int, _ []float32, r0, r1 int, _ bool, _ []float32) {
 	panic(missing)
 }
 func MeanForward(x, y []float32, h, w, c int, rows, cols []Taps, r0, r1 int)         { panic(missing) }
@@ -56,7 +56,7 @@ func (*Image) ThinScratch(filters int) int { panic(missing) }
 func (*Image) ThinForward(weights []float32, filters int, y []float32, e *Epilogue, n0, n1 int, scratch []float32) {
 	panic(missing)
 }
-func (*Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, scratch []float32) {
+func (*Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, add bool, scratch []float32) {
 	panic(missing)
 }
 func (*Image) Spread(_ []float32, _ []int64, _ []float32, _ int, _ []float32, n0, n1 int, _ bool) {

@@ -67,12 +67,55 @@ static void max_backward(const cnn_image *m, const float *dy, const float *arg, 
 		}
 }
 
+// Pixels of fewer channels than a vector has lanes are stored with whole vectors, one after another: what a vector has beyond its pixel, the
+// next one overwrites. Only the last pixels of a row need care. So rows are worked on in a buffer.
+enum { mean_floats = 2048 };
+
+// mean_row writes a row of means: q pixels from the sums of the taps' rows, which have room for a vector behind them.
+static void mean_row(const float *sums, float *y, int64_t c, int64_t rows_divisor, const cnn_taps *cols, int64_t q) {
+	int64_t divisor = 0;
+	vf scale = vset(0);
+	for (int64_t j = 0; j < q; j++, y += c) {
+		const cnn_taps *u = cols + j;
+		if (u->divisor != divisor)
+			divisor = u->divisor, scale = vset(1 / (float)(rows_divisor * divisor));
+		const float *in = sums + u->first * c;
+		vf sum = vset(0);
+		for (int64_t b = 0; b < u->count; b++) sum += vload(in + b * u->step * c);
+		if ((q - j) * c >= VL)
+			vstore(y, sum * scale);
+		else
+			vstoren(y, sum * scale, c);
+	}
+}
+
+// mean_tiles reports whether the taps of an axis of n pixels follow one another without gaps.
+static int mean_tiles(const cnn_taps *t, int64_t count, int64_t n) {
+	int64_t end = 0;
+	for (int64_t i = 0; i < count; i++) {
+		if (t[i].first != end || t[i].step != 1)
+			return 0;
+		end += t[i].count;
+	}
+	return end == n;
+}
+
 // mean_forward writes rows [row0, row1) of all images' means. rows and cols are the taps of the output's rows and columns.
 static void mean_forward(const float *x, float *y, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,
 	int64_t q, int64_t row0, int64_t row1) {
+	float sums[mean_floats + VL];
 	for (int64_t row = row0; row < row1; row++) {
 		const cnn_taps *t = rows + row % p;
 		const float *image = x + (row / p * h + t->first) * w * c;
+		if (c < VL && w * c <= mean_floats) {
+			if (t->count)
+				copy_run(sums, image, w * c);
+			else
+				memset(sums, 0, 4 * (size_t)(w * c)); // a window of padding alone
+			for (int64_t a = 1; a < t->count; a++) add(sums, sums, image + a * t->step * w * c, w * c);
+			mean_row(sums, y + row * q * c, c, t->divisor, cols, q);
+			continue;
+		}
 		for (int64_t j = 0; j < q; j++) {
 			const cnn_taps *u = cols + j;
 			const vf scale = vset(1 / (float)(t->divisor * u->divisor));
@@ -89,6 +132,20 @@ static void mean_forward(const float *x, float *y, int64_t h, int64_t w, int64_t
 	}
 }
 
+// mean_spread writes dx, an image whose pixels are each in one window.
+static void mean_spread(const float *dy, float *dx, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols, int64_t q) {
+	float line[mean_floats + VL];
+	for (int64_t i = 0; i < p; i++) {
+		float *out = line;
+		for (int64_t j = 0; j < q; j++, dy += c) {
+			const vf scale = vset(1 / (float)(rows[i].divisor * cols[j].divisor));
+			const vf g = scale * ((p - i) * q * c - j * c >= VL ? vload(dy) : vloadn(dy, c));
+			for (int64_t b = 0; b < cols[j].count; b++, out += c) vstore(out, g);
+		}
+		for (int64_t a = 0; a < rows[i].count; a++, dx += w * c) copy_run(dx, line, w * c);
+	}
+}
+
 // mean_backward spreads dy over image n of dx. Windows may overlap: one task does an image, in order.
 static void mean_backward(const float *dy, float *dx, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,
 	int64_t q, int64_t n, int64_t accumulate) {
@@ -98,6 +155,10 @@ static void mean_backward(const float *dy, float *dx, int64_t h, int64_t w, int6
 	for (int64_t j = 1; j < q; j++) disjoint &= cols[j - 1].first + cols[j - 1].count * cols[j - 1].step <= cols[j].first;
 	dx += n * h * w * c;
 	dy += n * p * q * c;
+	if (!accumulate && c < VL && w * c <= mean_floats && q * c >= VL && mean_tiles(rows, p, h) && mean_tiles(cols, q, w)) {
+		mean_spread(dy, dx, w, c, rows, p, cols, q);
+		return;
+	}
 	if (!accumulate)
 		memset(dx, 0, 4 * (size_t)(h * w * c));
 	for (int64_t i = 0; i < p; i++)

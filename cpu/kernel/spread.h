@@ -2,14 +2,21 @@
 // are the taps of one filter row with their channels, which are adjacent in the image too: a tile gives what MR windows of each of the grid
 // rows that reach an image row add to it, and each window's share is then added at its place.
 
-// spread_add adds the shares of count windows from column q on, rows of NR floats with n used, to an image row of size floats; the shares
-// begin at float from of the window.
+enum { spread_row = NR + 2 * VL }; // floats of a window's share: zeros, the columns of a panel, zeros
+
+// spread_add adds the shares of count windows from column q on, of which panel columns [from, from+n) are given, to an image row of size floats. It
+// collects what all windows add to a vector of the row before it touches that: windows overlap.
 INLINE void spread_add(const cnn_image *m, float *out, int64_t size, const float *share, int64_t q, int64_t count, int64_t from, int64_t n) {
-	int64_t at = (q * m->step_w + m->first_w) * m->c + from;
-	for (int64_t r = 0; r < count; r++, at += m->step_w * m->c, share += NR) {
-		const int64_t lo = at < 0 ? -at : 0, hi = at + n > size ? size - at : n;
-		if (lo < hi)
-			add(out + at + lo, out + at + lo, share + lo, hi - lo);
+	const int64_t step = m->step_w * m->c, last = (count - 1) * step + n;
+	int64_t at = (q * m->step_w + m->first_w) * m->c + from; // of the first window that matters, in the row
+	const int64_t lo = at < 0 ? 0 : at, hi = at + last > size ? size : at + last;
+	for (int64_t o = lo, r = 0; o < hi; o += VL) {
+		for (; r < count && at + n <= o; r++, at += step) share += spread_row;
+		const float *s = share + VL + o - at;
+		vf sum = vset(0);
+		for (int64_t i = r, begin = at; i < count && begin < o + VL; i++, begin += step, s += spread_row - step) sum += vload(s);
+		const int64_t k = hi - o < VL ? hi - o : VL;
+		vstoren(out + o, vloadn(out + o, k) + sum, k);
 	}
 }
 
@@ -19,10 +26,11 @@ INLINE void spread_add(const cnn_image *m, float *out, int64_t size, const float
 static void spread(const cnn_image *m, const float *packed, const int64_t *order, const float *dy, int64_t filters, float *dx, int64_t n0,
 	int64_t n1, int64_t accumulate) {
 	const int64_t len = m->cols * m->c, panels = (len + NR - 1) / NR, size = m->w * m->c, grid = m->q * filters;
-	float share[MR * NR];
+	float share[MR * spread_row];
 	const float *a[max_runs * MR], *above[max_runs];
 	float *rows[MR];
-	for (int64_t r = 0; r < MR; r++) rows[r] = share + r * NR;
+	for (int64_t r = 0; r < MR; r++) rows[r] = share + r * spread_row + VL;
+	memset(share, 0, sizeof share);
 	tile t = {.a = a, .len = filters, .step = 1, .c = rows};
 	for (int64_t row = n0 * m->h; row < n1 * m->h; row++) {
 		float *out = dx + row * size;
@@ -50,6 +58,8 @@ static void spread(const cnn_image *m, const float *packed, const int64_t *order
 				for (int64_t j = 0; j < panels; j++) {
 					t.b = packed + (j * m->rows + first) * filters * NR;
 					t.n = len - j * NR < NR ? len - j * NR : NR;
+					if (j > 0 && t.n < NR)
+						memset(share, 0, sizeof share); // of the panel before
 					tile_run(&t, count);
 					spread_add(m, out, size, share, q, count, j * NR, t.n);
 				}

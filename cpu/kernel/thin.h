@@ -3,14 +3,16 @@
 // are broadcast. Windows are one column apart.
 
 enum { thin_filters = 8, thin_span = 32, thin_vectors = thin_span / VL }; // a block: filters, and windows of one grid row
+enum { thin_pair = 3, thin_taps = 5 }; // accumulators of a block of the gradient: filters, taps of one filter row
 
 static int64_t thin_width(const cnn_image *m) { return (m->q + thin_span - 1) / thin_span * thin_span; }
 static int64_t thin_columns(const cnn_image *m) { return thin_width(m) + (m->cols - 1) * m->dil_w; }
 static int64_t thin_rows(const cnn_image *m) { return (m->p - 1) * m->step_h + (m->rows - 1) * m->dil_h + 1; }
 
-// thin_scratch returns the floats of scratch that a task needs: a padded image, and the gradient of one image as planes.
+// thin_scratch returns the floats of scratch that a task needs: a padded image, the gradient of one image as planes, and the sums.
 static int64_t thin_scratch(const cnn_image *m, int64_t filters) {
-	return thin_rows(m) * thin_columns(m) + (filters + 2) / 3 * 3 * m->p * thin_width(m) + VL;
+	const int64_t padded = (filters + thin_pair - 1) / thin_pair * thin_pair, taps = (m->cols + thin_taps - 1) / thin_taps * thin_taps;
+	return thin_rows(m) * thin_columns(m) + padded * m->p * thin_width(m) + padded * m->rows * taps * VL + VL;
 }
 
 // thin_pad copies image n with the padding that the windows reach, so that no window needs a test.
@@ -26,6 +28,56 @@ static void thin_pad(const cnn_image *m, int64_t n, float *dst) {
 	}
 }
 
+// thin_interleave writes span windows of f planes, thin_span floats apart, as pixels of filters channels. Four planes of four windows at a time
+// are transposed; what that writes beyond the last plane, the next pixel overwrites, if all filters are there.
+static void thin_interleave(float *to, const float *from, int64_t span, int64_t f, int64_t filters) {
+	int64_t whole = f == filters && f > 1 ? (f + 3) / 4 * 4 : f / 4 * 4;
+	int64_t i = 0;
+	if (whole > thin_filters)
+		whole = thin_filters;
+	// The last pixels would write beyond the row.
+	for (; whole && i + 4 < span; i += 4)
+		for (int64_t j = whole - 4; j >= 0; j -= 4) {
+			const float *s = from + j * thin_span + i;
+			const v4 a = *(const v4u *)s, b = *(const v4u *)(s + thin_span), c = *(const v4u *)(s + 2 * thin_span), d = *(const v4u *)(s + 3 * thin_span);
+			const v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+			const v4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+			float *t = to + i * filters + j;
+			*(v4u *)t = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+			*(v4u *)(t + filters) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+			*(v4u *)(t + 2 * filters) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+			*(v4u *)(t + 3 * filters) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+		}
+	const int64_t done = i;
+	for (; i < span; i++)
+		for (int64_t j = 0; j < f; j++) to[i * filters + j] = from[j * thin_span + i];
+	for (int64_t j = whole; j < f; j++)
+		for (i = 0; i < done; i++) to[i * filters + j] = from[j * thin_span + i];
+}
+
+// thin_planes is the inverse: it writes a row of n pixels of filters channels to planes, plane floats apart.
+static void thin_planes(float *to, int64_t plane, const float *from, int64_t n, int64_t filters) {
+	int64_t i = 0;
+	// The last pixels would be read beyond the image.
+	for (; filters > 1 && i + 8 < n; i += 4)
+		for (int64_t j = 0; j < filters; j += 4) {
+			const float *s = from + i * filters + j;
+			const v4 a = *(const v4u *)s, b = *(const v4u *)(s + filters), c = *(const v4u *)(s + 2 * filters), d = *(const v4u *)(s + 3 * filters);
+			const v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+			const v4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+			float *t = to + j * plane + i;
+			*(v4u *)t = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+			if (j + 1 < filters)
+				*(v4u *)(t + plane) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+			if (j + 2 < filters)
+				*(v4u *)(t + 2 * plane) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+			if (j + 3 < filters)
+				*(v4u *)(t + 3 * plane) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+		}
+	for (int64_t j = 0; j < filters; j++)
+		for (int64_t k = i; k < n; k++) to[j * plane + k] = from[k * filters + j];
+}
+
 // thin_block computes f filters of one span of windows; x is the padded image at the first of them. out is (f, span).
 INLINE void thin_block(const cnn_image *m, const float *x, const float *weights, float *out, const int f) {
 	vf acc[thin_filters][thin_vectors < 2 ? thin_vectors : 2];
@@ -39,7 +91,10 @@ INLINE void thin_block(const cnn_image *m, const float *x, const float *weights,
 			for (int64_t u = 0; u < m->cols; u++, w++) {
 				const float *in = x + t * m->dil_h * cols + u * m->dil_w + part * VL;
 				vf a[2];
-				UNROLL for (int v = 0; v < pair; v++) a[v] = vload(in + v * VL);
+				UNROLL for (int v = 0; v < pair; v++) {
+					a[v] = vload(in + v * VL);
+					VKEEP(a[v]);
+				}
 				UNROLL for (int k = 0; k < f; k++) {
 					const vf b = vset(w[k * taps]);
 					UNROLL for (int v = 0; v < pair; v++) acc[k][v] = vfma(b, a[v], acc[k][v]);
@@ -74,63 +129,69 @@ static void thin_forward(const cnn_image *m, const float *weights, int64_t filte
 					}
 					const int64_t span = m->q - q < thin_span ? m->q - q : thin_span;
 					float *to = y + ((n * m->p + p) * m->q + q) * filters + k;
-					for (int64_t j = 0; j < f; j++)
-						for (int64_t i = 0; i < span; i++) to[i * filters + j] = out[j * thin_span + i];
+					thin_interleave(to, out, span, f, filters);
 				}
 		float *image = y + n * m->p * m->q * filters;
 		finish_rows(e, y, image, m->p * m->q, filters);
 	}
 }
 
-enum { thin_pair = 3, thin_taps = 5 }; // accumulators of a block of the gradient: filters, taps of one filter row
-
-// thin_products returns the sums over an image of dy planes [0, 3) times the image, for c taps from x on, in sum: (3, 5) vectors.
-INLINE void thin_products(const cnn_image *m, const float *x, const float *dy, vf *sum, const int c) {
+// thin_products adds the sums over an image of dy planes [0, 3) times the image, for c taps from x on, to sum: (3, 5) vectors.
+INLINE void thin_products(const cnn_image *m, const float *x, const float *dy, float *sum, const int c) {
 	const int64_t width = thin_width(m), cols = thin_columns(m), plane = m->p * width;
 	vf acc[thin_pair][thin_taps];
 	UNROLL for (int k = 0; k < thin_pair; k++)
-		UNROLL for (int u = 0; u < c; u++) acc[k][u] = sum[k * thin_taps + u];
+		UNROLL for (int u = 0; u < c; u++) acc[k][u] = vset(0);
 	for (int64_t p = 0; p < m->p; p++, x += m->step_h * cols, dy += width)
 		for (int64_t q = 0; q < width; q += VL) {
 			vf d[thin_pair];
 			UNROLL for (int k = 0; k < thin_pair; k++) d[k] = vload(dy + k * plane + q);
 			UNROLL for (int u = 0; u < c; u++) {
-				const vf a = vload(x + q + u * m->dil_w);
+				vf a = vload(x + q + u * m->dil_w);
+				VKEEP(a);
 				UNROLL for (int k = 0; k < thin_pair; k++) acc[k][u] = vfma(d[k], a, acc[k][u]);
 			}
 		}
 	UNROLL for (int k = 0; k < thin_pair; k++)
-		UNROLL for (int u = 0; u < c; u++) sum[k * thin_taps + u] = acc[k][u];
+		UNROLL for (int u = 0; u < c; u++) {
+			float *s = sum + (k * thin_taps + u) * VL;
+			vstore(s, vload(s) + acc[k][u]);
+		}
 }
 
-// thin_filter writes the gradient of the filters over images [n0, n1) to dw, (filters, rows, cols).
-static void thin_filter(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, float *scratch) {
+// thin_filter writes the gradient of the filters over images [n0, n1) to dw, (filters, rows, cols), or adds it there.
+static void thin_filter(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, int64_t accumulate,
+	float *scratch) {
 	const int64_t width = thin_width(m), cols = thin_columns(m), plane = m->p * width, taps = m->rows * m->cols;
-	float *planes = scratch + (thin_rows(m) * cols + VL - 1) / VL * VL;
-	memset(planes, 0, 4 * (size_t)((filters + thin_pair - 1) / thin_pair * thin_pair * plane));
-	memset(dw, 0, 4 * (size_t)(filters * taps));
+	const int64_t padded = (filters + thin_pair - 1) / thin_pair * thin_pair, blocks = (m->cols + thin_taps - 1) / thin_taps;
+	const int64_t sums = padded / thin_pair * m->rows * blocks * thin_pair * thin_taps; // vectors: one for each tap of each filter
+	float *planes = scratch + (thin_rows(m) * cols + VL - 1) / VL * VL, *sum = planes + padded * plane;
+	memset(planes, 0, 4 * (size_t)(padded * plane + sums * VL));
 	for (int64_t n = n0; n < n1; n++) {
 		thin_pad(m, n, scratch);
 		const float *d = dy + n * m->p * m->q * filters;
 		for (int64_t p = 0; p < m->p; p++)
-			for (int64_t k = 0; k < filters; k++)
-				for (int64_t q = 0; q < m->q; q++) planes[k * plane + p * width + q] = d[(p * m->q + q) * filters + k];
+			thin_planes(planes + p * width, plane, d + p * m->q * filters, m->q, filters);
+		float *s = sum;
 		for (int64_t k = 0; k < filters; k += thin_pair)
 			for (int64_t t = 0; t < m->rows; t++)
-				for (int64_t u = 0; u < m->cols; u += thin_taps) {
+				for (int64_t u = 0; u < m->cols; u += thin_taps, s += thin_pair * thin_taps * VL) {
 					const float *x = scratch + t * m->dil_h * cols + u * m->dil_w, *g = planes + k * plane;
-					const int64_t c = m->cols - u < thin_taps ? m->cols - u : thin_taps;
-					vf sum[thin_pair * thin_taps];
-					for (int i = 0; i < thin_pair * thin_taps; i++) sum[i] = vset(0);
-					switch (c) {
-					case 1: thin_products(m, x, g, sum, 1); break;
-					case 2: thin_products(m, x, g, sum, 2); break;
-					case 3: thin_products(m, x, g, sum, 3); break;
-					case 4: thin_products(m, x, g, sum, 4); break;
-					default: thin_products(m, x, g, sum, 5);
+					switch (m->cols - u) {
+					case 1: thin_products(m, x, g, s, 1); break;
+					case 2: thin_products(m, x, g, s, 2); break;
+					case 3: thin_products(m, x, g, s, 3); break;
+					case 4: thin_products(m, x, g, s, 4); break;
+					default: thin_products(m, x, g, s, 5);
 					}
-					for (int64_t i = 0; i < thin_pair && k + i < filters; i++)
-						for (int64_t j = 0; j < c; j++) dw[(k + i) * taps + t * m->cols + u + j] += vsum(sum[i * thin_taps + j]);
 				}
 	}
+	if (!accumulate)
+		memset(dw, 0, 4 * (size_t)(filters * taps));
+	for (int64_t k = 0; k < filters; k++)
+		for (int64_t t = 0; t < m->rows; t++)
+			for (int64_t u = 0; u < m->cols; u++) {
+				const int64_t block = (k / thin_pair * m->rows + t) * blocks + u / thin_taps;
+				dw[k * taps + t * m->cols + u] += vsum(vload(sum + ((block * thin_pair + k % thin_pair) * thin_taps + u % thin_taps) * VL));
+			}
 }

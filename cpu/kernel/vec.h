@@ -123,4 +123,14 @@ INLINE void vstoren(float *p, vf a, int64_t n) {
 }
 #endif
 
+// VKEEP makes the compiler load a vector that several instructions use once, rather than as a part of each of them: a load that crosses cache
+// lines is slower than what it is loaded for.
+#if defined(ISA_AVX512)
+#define VKEEP(a) __asm__("" : "+v"(a))
+#elif defined(ISA_AVX2)
+#define VKEEP(a) __asm__("" : "+x"(a))
+#else
+#define VKEEP(a) ((void)0)
+#endif
+
 #define NR (NV * VL)
