@@ -57,7 +57,7 @@ def build(model):
 
 
 def enliven(net, seed):
-    """Gives batch norms and biases numbers as training would leave them: with the initial ones many mistakes would not show."""
+    """Draws numbers with which images matter and every tensor does: initial batch norms and biases would hide many a mistake."""
     g = torch.Generator().manual_seed(seed)
     for name, t in net.state_dict().items():
         if name.endswith("num_batches_tracked"):
@@ -68,6 +68,9 @@ def enliven(net, seed):
             t.uniform_(0.5, 1.25, generator=g)
         elif t.dim() == 1:
             t.uniform_(-0.1, 0.1, generator=g)
+        else:
+            bound = (6 / t[0].numel()) ** 0.5
+            t.uniform_(-bound, bound, generator=g)
 
 
 def logits(net, pictures, mean=MEAN, std=STD):
