@@ -31,7 +31,7 @@ var layers = []layer{
 	{"data", []string{"philox"}, "data reads and knows nothing of networks"},
 	{"data/augment", []string{"data", "philox"}, "data reads and knows nothing of networks"},
 	{"data/synth", []string{"data", "philox"}, "data reads and knows nothing of networks"},
-	{"data/loader", []string{"data", "data/augment", "philox"}, "data reads and knows nothing of networks"},
+	{"data/loader", []string{"data", "data/augment", "data/synth", "philox"}, "data reads and knows nothing of networks"},
 	{"pretrained", []string{"checkpoint", "data/augment"}, "pretrained finds files and says what their images look like, and builds no network"},
 	{"device", []string{"philox"}, "device is the waist: it may know neither who emits calls nor who executes them"},
 	{"kernels", nil, "kernels are sources and their compiled form, without Go code that uses them"},
