@@ -57,7 +57,7 @@ type Memory struct {
 	Weights   int64 `json:"weights"`
 	Gradients int64 `json:"gradients"`
 	Optimizer int64 `json:"optimizer"`
-	EMA       int64 `json:"ema"`
+	EMA       int64 `json:"ema"` // like Weights, the copy included, with which it is evaluated
 	// Activations are outputs, their gradients and saved tensors, after reuse; the batch itself included.
 	Activations int64 `json:"activations"`
 	// Workspace is what the kernels' scratch memory adds to the peak.
@@ -144,7 +144,7 @@ func dryRun(g *Graph, dev device.Device, cfg *config) (*Emit, *Plan, error) {
 		p.Memory.Gradients = 4 * int64(trained)
 		p.Memory.Optimizer = 4 * int64(trained) * int64(len(cfg.opt.States()))
 		if cfg.ema {
-			p.Memory.EMA = 4 * int64(slabs.total)
+			p.Memory.EMA = p.Memory.Weights
 		}
 	}
 	p.Memory.Activations = min(peakWithoutWork(e), p.Arena)

@@ -64,7 +64,7 @@ func TestMemoryInBF16(t *testing.T) {
 	}
 	g.Add("head", Linear{Out: 8}, x)
 	const batch = 4
-	c := TrainConfig{Batch: batch, Optimizer: SGD{Momentum: 0.9}}
+	c := TrainConfig{Batch: batch, Optimizer: SGD{Momentum: 0.9}, EMA: true}
 	var m [2]Memory
 	for i, p := range []device.Precision{device.FP32, device.BF16} {
 		c.Precision = p
@@ -79,7 +79,7 @@ func TestMemoryInBF16(t *testing.T) {
 	if got, want := m[1].Activations, (m[0].Activations+images)/2+images/2; got > want+small || got < want-small {
 		t.Errorf("activations take %d bytes, %d in float32, want %d", got, m[0].Activations, want)
 	}
-	if m[1].Weights != m[0].Weights*3/2 || m[1].Gradients != m[0].Gradients || m[1].Optimizer != m[0].Optimizer {
+	if m[1].Weights != m[0].Weights*3/2 || m[1].EMA != m[1].Weights || m[1].Gradients != m[0].Gradients || m[1].Optimizer != m[0].Optimizer {
 		t.Errorf("weights, gradients and optimiser take %+v, in float32 %+v", m[1], m[0])
 	}
 }

@@ -69,10 +69,10 @@ template <class T> DEVICE void moments(double *partial, const T *x, index_t rows
 				});
 }
 
-#define BATCH_NORM_MOMENTS(suffix, T)                                                                                               \
-	EXPORT_KERNEL(batch_norm_moments##suffix, threads, 4,                                                                           \
-				  (double *partial, const T *__restrict__ x, index_t rows, int channels, index_t rows_per_part, int width)) {       \
-		moments(partial, x, rows, channels, rows_per_part, width);                                                                  \
+#define BATCH_NORM_MOMENTS(suffix, T)                                                                                           \
+	EXPORT_KERNEL(batch_norm_moments##suffix, threads, 4,                                                                       \
+				  (double *partial, const T *__restrict__ x, index_t rows, int channels, index_t rows_per_part, int width)) {   \
+		moments(partial, x, rows, channels, rows_per_part, width);                                                              \
 	}
 FOR_EACH_TYPE(BATCH_NORM_MOMENTS)
 
@@ -97,12 +97,12 @@ DEVICE void statistics(const double *partial, const T *x, const float *gamma, co
 	run_var[c] = static_cast<float>((1 - m) * run_var[c] + m * (variance * n / (n - 1)));
 }
 
-#define BATCH_NORM_STATISTICS(suffix, T)                                                                                                      \
-	EXPORT_KERNEL(batch_norm_statistics##suffix, threads, 4,                                                                                  \
-				  (const double *__restrict__ partial, const T *__restrict__ x, const float *__restrict__ gamma,                                  \
-				   const float *__restrict__ beta, float *run_mean, float *run_var, float *mean, float *inv_std, float *scale, float *shift,       \
-				   index_t rows, int channels, int parts, float epsilon, float momentum)) {                                                   \
-		statistics(partial, x, gamma, beta, run_mean, run_var, mean, inv_std, scale, shift, rows, channels, parts, epsilon, momentum);        \
+#define BATCH_NORM_STATISTICS(suffix, T)                                                                                                        \
+	EXPORT_KERNEL(batch_norm_statistics##suffix, threads, 4,                                                                                    \
+				  (const double *__restrict__ partial, const T *__restrict__ x, const float *__restrict__ gamma,                                \
+				   const float *__restrict__ beta, float *run_mean, float *run_var, float *mean, float *inv_std, float *scale, float *shift,    \
+				   index_t rows, int channels, int parts, float epsilon, float momentum)) {                                                     \
+		statistics(partial, x, gamma, beta, run_mean, run_var, mean, inv_std, scale, shift, rows, channels, parts, epsilon, momentum);          \
 	}
 FOR_EACH_TYPE(BATCH_NORM_STATISTICS)
 
@@ -116,9 +116,10 @@ DEVICE void normalize(T *y, const T *x, const float *mean, const float *scale, c
 	});
 }
 
-#define BATCH_NORM_APPLY(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(batch_norm_apply##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ shift, int lanes, index_t rows, int channels)) { \
-		normalize<Width>(y, x, mean, scale, shift, lanes, rows, channels); \
+#define BATCH_NORM_APPLY(suffix, T, Width, blocks)                                                                              \
+	EXPORT_KERNEL(batch_norm_apply##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ mean,                 \
+				   const float *__restrict__ scale, const float *__restrict__ shift, int lanes, index_t rows, int channels)) {  \
+		normalize<Width>(y, x, mean, scale, shift, lanes, rows, channels);                                                      \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_APPLY)
 
@@ -134,9 +135,11 @@ DEVICE void infer(T *y, const T *x, const float *gamma, const float *beta, const
 	});
 }
 
-#define BATCH_NORM_INFERENCE(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(batch_norm_inference##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean, const float *__restrict__ run_var, float epsilon, int lanes, index_t rows, int channels)) { \
-		infer<Width>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels); \
+#define BATCH_NORM_INFERENCE(suffix, T, Width, blocks)                                                                                      \
+	EXPORT_KERNEL(batch_norm_inference##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ gamma,                        \
+				   const float *__restrict__ beta, const float *__restrict__ run_mean, const float *__restrict__ run_var, float epsilon,    \
+				   int lanes, index_t rows, int channels)) {                                                                                \
+		infer<Width>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);                                                 \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_INFERENCE)
 
@@ -161,11 +164,11 @@ DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const float 
 				});
 }
 
-#define BATCH_NORM_GRADIENT_SUMS(suffix, T)                                                                                              \
-	EXPORT_KERNEL(batch_norm_gradient_sums##suffix, threads, 4,                                                                          \
-				  (double *partial, const T *__restrict__ x, const T *__restrict__ dy, const float *__restrict__ mean, index_t rows,            \
-				   int channels, index_t rows_per_part, int width)) {                                                                    \
-		gradient_sums(partial, x, dy, mean, rows, channels, rows_per_part, width);                                                       \
+#define BATCH_NORM_GRADIENT_SUMS(suffix, T)                                                                                             \
+	EXPORT_KERNEL(batch_norm_gradient_sums##suffix, threads, 4,                                                                         \
+				  (double *partial, const T *__restrict__ x, const T *__restrict__ dy, const float *__restrict__ mean, index_t rows,    \
+				   int channels, index_t rows_per_part, int width)) {                                                                   \
+		gradient_sums(partial, x, dy, mean, rows, channels, rows_per_part, width);                                                      \
 	}
 FOR_EACH_TYPE(BATCH_NORM_GRADIENT_SUMS)
 
@@ -203,9 +206,11 @@ DEVICE void backward(T *dx, const T *dy, const T *x, const float *mean, const fl
 	});
 }
 
-#define BATCH_NORM_BACKWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ slope, const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) { \
-		backward<Width>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels); \
+#define BATCH_NORM_BACKWARD(suffix, T, Width, blocks)                                                                   \
+	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *__restrict__ x,           \
+				   const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ slope,    \
+				   const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {           \
+		backward<Width>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);                       \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_BACKWARD)
 
@@ -219,8 +224,9 @@ DEVICE void frozen_backward(T *dx, const T *dy, const float *gamma, const float 
 	});
 }
 
-#define BATCH_NORM_FROZEN_BACKWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(batch_norm_frozen_backward##suffix, threads, blocks, (T *dx, const T *dy, const float *__restrict__ gamma, const float *__restrict__ run_var, float epsilon, int accumulate, int lanes, index_t rows, int channels)) { \
-		frozen_backward<Width>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels); \
+#define BATCH_NORM_FROZEN_BACKWARD(suffix, T, Width, blocks)                                                                    \
+	EXPORT_KERNEL(batch_norm_frozen_backward##suffix, threads, blocks, (T *dx, const T *dy, const float *__restrict__ gamma,    \
+				   const float *__restrict__ run_var, float epsilon, int accumulate, int lanes, index_t rows, int channels)) {  \
+		frozen_backward<Width>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);                             \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_FROZEN_BACKWARD)

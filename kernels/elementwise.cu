@@ -24,13 +24,15 @@ template <int Width, class Move> DEVICE void for_each(index_t n, Move move) {
 }
 
 // Y[i] = value.
-#define FILL(suffix, T, Width, blocks)                                                                                          \
-	EXPORT_KERNEL(fill##suffix, threads, blocks, (T *y, index_t n, float value)) {                                              \
-		for_each<Width>(n, [&](auto width, index_t i) {                                                                         \
-			constexpr int W = decltype(width)::value;                                                                           \
-			store<W>(y + i, each<W>([&](int) { return value; }));                                                               \
-		});                                                                                                                     \
-	}
+template <int Width, class T> DEVICE void fill(T *y, index_t n, float value) {
+	for_each<Width>(n, [&](auto width, index_t i) {
+		constexpr int W = decltype(width)::value;
+		store<W>(y + i, each<W>([&](int) { return value; }));
+	});
+}
+
+#define FILL(suffix, T, Width, blocks) \
+	EXPORT_KERNEL(fill##suffix, threads, blocks, (T *y, index_t n, float value)) { fill<Width>(y, n, value); }
 FOR_EACH_STORAGE(FILL)
 
 // Y[i] = act(X[i]).
@@ -55,9 +57,9 @@ template <int Width, class T> DEVICE void act_backward(T *dx, const T *dy, const
 	});
 }
 
-#define ACT_BACKWARD(suffix, T, Width, blocks)                                                                                              \
-	EXPORT_KERNEL(act_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *y, index_t n, int act, int accumulate)) {            \
-		act_backward<Width>(dx, dy, y, n, act, accumulate);                                                                                 \
+#define ACT_BACKWARD(suffix, T, Width, blocks)                                                                                      \
+	EXPORT_KERNEL(act_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *y, index_t n, int act, int accumulate)) {    \
+		act_backward<Width>(dx, dy, y, n, act, accumulate);                                                                         \
 	}
 FOR_EACH_STORAGE(ACT_BACKWARD)
 
@@ -97,10 +99,10 @@ DEVICE void copy(T *dst, const T *src, index_t rows, index_t columns, index_t to
 		for (index_t c = Width * first; c < columns; c += Width * step) put<Width>(dst + r * to + c, load<Width>(src + r * from + c), accumulate);
 }
 
-#define COPY(suffix, T, Width, blocks)                                                                                                \
-	EXPORT_KERNEL(copy##suffix, threads, blocks,                                                                                      \
-				  (T *dst, const T *src, index_t rows, index_t columns, index_t to, index_t from, int lanes, int accumulate)) {       \
-		copy<Width>(dst, src, rows, columns, to, from, lanes, accumulate);                                                            \
+#define COPY(suffix, T, Width, blocks)                                                                                          \
+	EXPORT_KERNEL(copy##suffix, threads, blocks,                                                                                \
+				  (T *dst, const T *src, index_t rows, index_t columns, index_t to, index_t from, int lanes, int accumulate)) { \
+		copy<Width>(dst, src, rows, columns, to, from, lanes, accumulate);                                                      \
 	}
 FOR_EACH_STORAGE(COPY)
 
@@ -143,10 +145,10 @@ DEVICE void dropout(T *y, const T *x, index_t n, const uint32_t *hyper, uint32_t
 	}
 }
 
-#define DROPOUT(suffix, T)                                                                                                                     \
-	EXPORT_KERNEL(dropout##suffix, threads, 4,                                                                                                 \
-				  (T *y, const T *x, index_t n, const uint32_t *hyper, uint32_t key0, uint32_t key1, uint32_t layer, uint32_t threshold,       \
-				   float scale, int accumulate, int vector)) {                                                                                 \
-		dropout(y, x, n, hyper, key0, key1, layer, threshold, scale, accumulate, vector);                                                      \
+#define DROPOUT(suffix, T)                                                                                                                  \
+	EXPORT_KERNEL(dropout##suffix, threads, 4,                                                                                              \
+				  (T *y, const T *x, index_t n, const uint32_t *hyper, uint32_t key0, uint32_t key1, uint32_t layer, uint32_t threshold,    \
+				   float scale, int accumulate, int vector)) {                                                                              \
+		dropout(y, x, n, hyper, key0, key1, layer, threshold, scale, accumulate, vector);                                                   \
 	}
 FOR_EACH_TYPE(DROPOUT)

@@ -30,11 +30,11 @@ DEVICE void forward(T *y, float *scale, const T *x, int lanes, index_t rows, int
 	});
 }
 
-#define LRN_FORWARD(suffix, T)                                                                                                              \
-	EXPORT_KERNEL(lrn_forward##suffix, threads, 4,                                                                                          \
-				  (T *y, float *scale, const T *__restrict__ x, int lanes, index_t rows, int channels, int before, int after, float k,      \
-				   float alpha, float beta)) {                                                                                              \
-		forward(y, scale, x, lanes, rows, channels, before, after, k, alpha, beta);                                                         \
+#define LRN_FORWARD(suffix, T)                                                                                                          \
+	EXPORT_KERNEL(lrn_forward##suffix, threads, 4,                                                                                      \
+				  (T *y, float *scale, const T *__restrict__ x, int lanes, index_t rows, int channels, int before, int after, float k,  \
+				   float alpha, float beta)) {                                                                                          \
+		forward(y, scale, x, lanes, rows, channels, before, after, k, alpha, beta);                                                     \
 	}
 FOR_EACH_TYPE(LRN_FORWARD)
 

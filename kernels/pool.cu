@@ -33,9 +33,9 @@ template <int Width, class T> DEVICE void max_forward(T *y, float *arg, const T 
 	});
 }
 
-#define MAX_POOL_FORWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(max_pool_forward##suffix, threads, blocks, (T *y, float *arg, const T *__restrict__ x, int lanes, WINDOW)) { \
-		max_forward<Width>(y, arg, x, lanes, WINDOW_ARGUMENTS); \
+#define MAX_POOL_FORWARD(suffix, T, Width, blocks)                                                                              \
+	EXPORT_KERNEL(max_pool_forward##suffix, threads, blocks, (T *y, float *arg, const T *__restrict__ x, int lanes, WINDOW)) {  \
+		max_forward<Width>(y, arg, x, lanes, WINDOW_ARGUMENTS);                                                                 \
 	}
 FOR_EACH_STORAGE(MAX_POOL_FORWARD)
 
@@ -63,9 +63,10 @@ template <int Width, class T> DEVICE void max_backward(T *dx, const T *dy, const
 	});
 }
 
-#define MAX_POOL_BACKWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(max_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, const float *__restrict__ arg, int accumulate, int lanes, WINDOW)) { \
-		max_backward<Width>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS); \
+#define MAX_POOL_BACKWARD(suffix, T, Width, blocks)                                                                             \
+	EXPORT_KERNEL(max_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, const float *__restrict__ arg,  \
+				   int accumulate, int lanes, WINDOW)) {                                                                        \
+		max_backward<Width>(dx, dy, arg, accumulate, lanes, WINDOW_ARGUMENTS);                                                  \
 	}
 FOR_EACH_STORAGE(MAX_POOL_BACKWARD)
 
@@ -164,29 +165,29 @@ DEVICE void average_backward(T *dx, const T *dy, int accumulate, int lanes, Size
 #define AVERAGED_ROWS (Averaged{WINDOW_ROWS, low_h, high_h})
 #define AVERAGED_COLUMNS (Averaged{WINDOW_COLUMNS, low_w, high_w})
 
-#define AVG_POOL_FORWARD(suffix, T, Width, blocks) \
+#define AVG_POOL_FORWARD(suffix, T, Width, blocks)                                                                          \
 	EXPORT_KERNEL(avg_pool_forward##suffix, threads, blocks, (T *y, const T *__restrict__ x, COUNTED, int lanes, WINDOW)) { \
-		average_forward<Width>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS); \
+		average_forward<Width>(y, x, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);                                 \
 	}
 FOR_EACH_STORAGE(AVG_POOL_FORWARD)
 
-#define AVG_POOL_BACKWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) { \
-		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS); \
+#define AVG_POOL_BACKWARD(suffix, T, Width, blocks)                                                                                             \
+	EXPORT_KERNEL(avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, COUNTED, int accumulate, int lanes, WINDOW)) {  \
+		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, AVERAGED_ROWS, AVERAGED_COLUMNS);                                      \
 	}
 FOR_EACH_STORAGE(AVG_POOL_BACKWARD)
 
 #define ADAPTIVE int images, int height, int width, int channels, int out_rows, int out_columns
 #define ADAPTIVE_AXES (Adaptive{height, out_rows}), (Adaptive{width, out_columns})
 
-#define ADAPTIVE_AVG_POOL_FORWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(adaptive_avg_pool_forward##suffix, threads, blocks, (T *y, const T *__restrict__ x, int lanes, ADAPTIVE)) { \
-		average_forward<Width>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES); \
+#define ADAPTIVE_AVG_POOL_FORWARD(suffix, T, Width, blocks)                                                                     \
+	EXPORT_KERNEL(adaptive_avg_pool_forward##suffix, threads, blocks, (T *y, const T *__restrict__ x, int lanes, ADAPTIVE)) {   \
+		average_forward<Width>(y, x, lanes, WINDOW_SIZES, ADAPTIVE_AXES);                                                       \
 	}
 FOR_EACH_STORAGE(ADAPTIVE_AVG_POOL_FORWARD)
 
-#define ADAPTIVE_AVG_POOL_BACKWARD(suffix, T, Width, blocks) \
-	EXPORT_KERNEL(adaptive_avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) { \
-		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES); \
+#define ADAPTIVE_AVG_POOL_BACKWARD(suffix, T, Width, blocks)                                                                                        \
+	EXPORT_KERNEL(adaptive_avg_pool_backward##suffix, threads, blocks, (T *dx, const T *__restrict__ dy, int accumulate, int lanes, ADAPTIVE)) {    \
+		average_backward<Width>(dx, dy, accumulate, lanes, WINDOW_SIZES, ADAPTIVE_AXES);                                                            \
 	}
 FOR_EACH_STORAGE(ADAPTIVE_AVG_POOL_BACKWARD)

@@ -62,10 +62,10 @@ template <class T> DEVICE void column_sums(double *partial, const T *x, index_t 
 	if (thread < width && c < columns) partial[blockIdx.y * columns + c] = sums[thread];
 }
 
-#define COLUMN_SUMS(suffix, T)                                                                                                        \
-	EXPORT_KERNEL(column_sums##suffix, threads, 4,                                                                                    \
-				  (double *partial, const T *__restrict__ x, index_t rows, index_t columns, index_t rows_per_part, int width)) {      \
-		column_sums(partial, x, rows, columns, rows_per_part, width);                                                                 \
+#define COLUMN_SUMS(suffix, T)                                                                                                      \
+	EXPORT_KERNEL(column_sums##suffix, threads, 4,                                                                                  \
+				  (double *partial, const T *__restrict__ x, index_t rows, index_t columns, index_t rows_per_part, int width)) {    \
+		column_sums(partial, x, rows, columns, rows_per_part, width);                                                               \
 	}
 FOR_EACH_TYPE(COLUMN_SUMS)
 

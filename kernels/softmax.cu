@@ -30,7 +30,7 @@ template <class T> DEVICE void softmax(T *y, const T *x, index_t rows, int class
 	for (int c = lane; c < classes; c += 32) store(y + c, expf(load(x + c) - top) * scale);
 }
 
-#define SOFTMAX(suffix, T) \
+#define SOFTMAX(suffix, T)  \
 	EXPORT_KERNEL(softmax##suffix, threads, 4, (T *y, const T *x, index_t rows, int classes)) { softmax(y, x, rows, classes); }
 FOR_EACH_TYPE(SOFTMAX)
 
@@ -51,9 +51,9 @@ template <class T> DEVICE void softmax_backward(T *dx, const T *y, const T *dy, 
 	}
 }
 
-#define SOFTMAX_BACKWARD(suffix, T)                                                                                                      \
-	EXPORT_KERNEL(softmax_backward##suffix, threads, 4, (T *dx, const T *y, const T *dy, index_t rows, int classes, int accumulate)) {   \
-		softmax_backward(dx, y, dy, rows, classes, accumulate);                                                                          \
+#define SOFTMAX_BACKWARD(suffix, T)                                                                                                     \
+	EXPORT_KERNEL(softmax_backward##suffix, threads, 4, (T *dx, const T *y, const T *dy, index_t rows, int classes, int accumulate)) {  \
+		softmax_backward(dx, y, dy, rows, classes, accumulate);                                                                         \
 	}
 FOR_EACH_TYPE(SOFTMAX_BACKWARD)
 
@@ -126,11 +126,11 @@ DEVICE void cross_entropy_rows(double *loss, double *log_sum, float *top_logit, 
 	}
 }
 
-#define CROSS_ENTROPY_ROWS(suffix, T)                                                                                               \
-	EXPORT_KERNEL(cross_entropy_rows##suffix, threads, 4,                                                                           \
-				  (double *loss, double *log_sum, float *top_logit, int *rank, const T *__restrict__ logits,                        \
-				   const float *__restrict__ targets, index_t rows, int classes, float smooth, float uniform)) {                    \
-		cross_entropy_rows(loss, log_sum, top_logit, rank, logits, targets, rows, classes, smooth, uniform);                        \
+#define CROSS_ENTROPY_ROWS(suffix, T)                                                                               \
+	EXPORT_KERNEL(cross_entropy_rows##suffix, threads, 4,                                                           \
+				  (double *loss, double *log_sum, float *top_logit, int *rank, const T *__restrict__ logits,        \
+				   const float *__restrict__ targets, index_t rows, int classes, float smooth, float uniform)) {    \
+		cross_entropy_rows(loss, log_sum, top_logit, rank, logits, targets, rows, classes, smooth, uniform);        \
 	}
 FOR_EACH_TYPE(CROSS_ENTROPY_ROWS)
 
@@ -181,11 +181,11 @@ DEVICE void cross_entropy_gradient(T *dlogits, const T *logits, const float *tar
 	}
 }
 
-#define CROSS_ENTROPY_GRADIENT(suffix, T)                                                                                                    \
-	EXPORT_KERNEL(cross_entropy_gradient##suffix, threads, 4,                                                                                \
-				  (T *dlogits, const T *logits, const float *__restrict__ targets, const float *__restrict__ stats,                          \
-				   const double *__restrict__ log_sum, const float *__restrict__ top_logit, const int *__restrict__ rank, index_t rows,      \
-				   int classes, float smooth, float uniform)) {                                                                              \
-		cross_entropy_gradient(dlogits, logits, targets, stats, log_sum, top_logit, rank, rows, classes, smooth, uniform);                   \
+#define CROSS_ENTROPY_GRADIENT(suffix, T)                                                                                               \
+	EXPORT_KERNEL(cross_entropy_gradient##suffix, threads, 4,                                                                           \
+				  (T *dlogits, const T *logits, const float *__restrict__ targets, const float *__restrict__ stats,                     \
+				   const double *__restrict__ log_sum, const float *__restrict__ top_logit, const int *__restrict__ rank, index_t rows, \
+				   int classes, float smooth, float uniform)) {                                                                         \
+		cross_entropy_gradient(dlogits, logits, targets, stats, log_sum, top_logit, rank, rows, classes, smooth, uniform);              \
 	}
 FOR_EACH_TYPE(CROSS_ENTROPY_GRADIENT)
