@@ -87,6 +87,9 @@ func readTensor(f *File, info Info) error {
 
 // Headers that grow in memory stop in time as well.
 func TestMemoryOfHostileHeaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and depends on nothing that varies between builds")
+	}
 	const n = 15 << 20
 	many := func(entry func(i int) string) string {
 		var b strings.Builder

@@ -19,6 +19,9 @@ const (
 // In a process of its own, so that nothing else counts: opening a file and reading every tensor to where it is used takes less than a fifth more
 // memory than these tensors, for every container and layout.
 func TestPeakMemoryOfReading(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and depends on nothing that varies between builds")
+	}
 	const size = 4 * peakRows * peakCols
 	if path := os.Getenv("CNNCTL_TEST_PEAK"); path != "" {
 		fmt.Println(readPeak(t, path))

@@ -30,7 +30,6 @@ type Options struct {
 	// FoldBatchNorm multiplies a batch norm behind a convolution into its filters, so that the layer is gone. The answers stay the same but for rounding.
 	FoldBatchNorm bool
 	Name          string            // of the network
-	Version       string            // of the program that writes
 	Metadata      map[string]string // key-value pairs that readers find beside the network
 }
 
@@ -117,7 +116,6 @@ func (e *exporter) model(g *graph.Graph) (head []byte) {
 	}
 	head = appendVarint(nil, modelIRVersion, irVersion)
 	head = appendString(head, modelProducerName, "cnnctl")
-	head = appendString(head, modelProducerVersion, e.opt.Version)
 	head = appendMessage(head, modelOpsetImport, appendVarint(nil, opsetVersion, opset))
 	for _, key := range slices.Sorted(maps.Keys(e.opt.Metadata)) {
 		entry := appendString(nil, entryKey, key)

@@ -10,12 +10,11 @@ import (
 
 // The field numbers of the messages (onnx/onnx.proto).
 const (
-	modelIRVersion       protowire.Number = 1
-	modelProducerName    protowire.Number = 2
-	modelProducerVersion protowire.Number = 3
-	modelGraph           protowire.Number = 7
-	modelOpsetImport     protowire.Number = 8
-	modelMetadata        protowire.Number = 14
+	modelIRVersion    protowire.Number = 1
+	modelProducerName protowire.Number = 2
+	modelGraph        protowire.Number = 7
+	modelOpsetImport  protowire.Number = 8
+	modelMetadata     protowire.Number = 14
 
 	opsetVersion protowire.Number = 2
 

@@ -18,6 +18,9 @@ import (
 // A network of one large layer, loaded in a process of its own: the peak of memory is less than a fifth above the weights, although each row of
 // the layer is permuted on its way (VGG-16 has three quarters of its weights in such a layer).
 func TestPeakMemoryOfLoading(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and depends on nothing that varies between builds")
+	}
 	g := graph.New(graph.Shape{H: 7, W: 7, C: 512})
 	x := g.Add("flatten", graph.Flatten{}, g.Input())
 	g.Add("fc", graph.Linear{Out: 1024}, x)
