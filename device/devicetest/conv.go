@@ -50,6 +50,7 @@ var convShapes = []convShape{
 	{shape{n: 2, h: 5, w: 5, c: 64, r: 1, s: 1}, 64, 2},
 	// Depthwise, and depthwise with two outputs for a channel.
 	{same3(2, 9, 9, 8), 8, 8},
+	{same3(2, 11, 13, 35), 35, 35},
 	{shape{n: 1, h: 16, w: 17, c: 65, r: 3, s: 3, sh: 2, sw: 2, top: 1, left: 1, bottom: 1, right: 1}, 65, 65},
 	{shape{n: 3, h: 7, w: 8, c: 5, r: 5, s: 4, dh: 2, dw: 1, top: 4, left: 1, bottom: 4, right: 2}, 5, 5},
 	{same3(1, 6, 7, 4), 8, 4},
