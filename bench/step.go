@@ -16,40 +16,64 @@ type Work struct {
 	Batch int
 	Cost  device.Cost // of one run
 	dev   device.Device
+	give  func(x, t []float32) error // brings a batch to the device; nil if run does
 	run   func(i int, x, t []float32) error
 	runs  int
 	x, t  []float32
 	feed  *feed
 }
 
-// Once runs the program and returns the time from the wait for a batch, or the upload of the one that is there, to the end of the last call.
+// Once runs the program and returns the time to the end of the last call. In a training with a loader that includes the wait for the next batch, which is
+// loaded and copied while the device works on this one; the random batch stays on the device.
 func (w *Work) Once() (time.Duration, error) {
-	begin := time.Now()
-	x, t := w.x, w.t
-	if w.feed != nil {
-		b, err := w.feed.next()
-		if err != nil {
+	if w.give != nil && w.runs == 0 {
+		if err := w.next(w.give); err != nil {
 			return 0, err
 		}
-		defer w.feed.it.Release(b)
-		x, t = b.X, b.T
 	}
-	if err := w.run(w.runs, x, t); err != nil {
+	begin := time.Now()
+	run := func(x, t []float32) error { return w.run(w.runs, x, t) }
+	var err error
+	switch {
+	case w.give == nil:
+		err = w.next(run)
+	case w.feed == nil:
+		err = run(nil, nil)
+	default:
+		if err = run(nil, nil); err == nil {
+			err = w.next(w.give)
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
 	w.runs++
-	err := w.dev.Sync()
+	err = w.dev.Sync()
 	return time.Since(begin), err
+}
+
+// next calls f with the next batch of the loader, or the random one.
+func (w *Work) next(f func(x, t []float32) error) error {
+	if w.feed == nil {
+		return f(w.x, w.t)
+	}
+	b, err := w.feed.next()
+	if err != nil {
+		return err
+	}
+	defer w.feed.it.Release(b)
+	return f(b.X, b.T)
 }
 
 // Training compiles the training step of g, the optimiser included.
 func Training(g *graph.Graph, dev device.Device, c train.Config) (*Work, error) {
-	tr, step, err := prepare(g, dev, c)
+	tr, err := prepare(g, dev, c)
 	if err != nil {
 		return nil, err
 	}
 	x, t := randomBatch(g, c)
-	return &Work{Batch: c.Batch, Cost: tr.Cost(), dev: dev, run: step, x: x, t: t}, nil
+	run := func(i int, _, _ []float32) error { return tr.Advance(i, 0, idle) }
+	return &Work{Batch: c.Batch, Cost: tr.Cost(), dev: dev, give: tr.Feed, run: run, x: x, t: t}, nil
 }
 
 // Inference compiles the evaluation of g, the loss included.
@@ -93,18 +117,17 @@ func randomBatch(g *graph.Graph, c train.Config) (x, t []float32) {
 	return x, t
 }
 
+// idle is the weight of an average that moves, in steps whose learning rate is zero: the speed does not depend on either, and random data would drive
+// the weights anywhere.
+const idle = 0.5
+
 // prepare compiles a training of g.
-func prepare(g *graph.Graph, dev device.Device, c train.Config) (*graph.Training, func(step int, x, t []float32) error, error) {
+func prepare(g *graph.Graph, dev device.Device, c train.Config) (*graph.Training, error) {
 	w, err := randomWeights(g, dev, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	tr, err := graph.CompileTraining(g, w, c.Training(c.Batch))
-	if err != nil {
-		return nil, nil, err
-	}
-	// A rate of zero: the speed does not depend on it, and random data would drive the weights anywhere.
-	return tr, func(step int, x, t []float32) error { return tr.Step(x, t, step, 0, 0.5) }, nil
+	return graph.CompileTraining(g, w, c.Training(c.Batch))
 }
 
 // Result is the speed of a program.
@@ -162,12 +185,12 @@ func (w *Work) Measure(ctx context.Context, atLeast time.Duration) (Result, erro
 
 // Calls measures each call of g's training step: the shortest of a number of rounds.
 func Calls(g *graph.Graph, dev device.Device, c train.Config, rounds int) ([]graph.CallTime, Ceiling, error) {
-	tr, step, err := prepare(g, dev, c)
+	tr, err := prepare(g, dev, c)
 	if err != nil {
 		return nil, Ceiling{}, err
 	}
 	x, t := randomBatch(g, c)
-	if err := step(0, x, t); err != nil { // brings the batch to the device
+	if err := tr.Step(x, t, 0, 0, idle); err != nil { // brings the batch to the device
 		return nil, Ceiling{}, err
 	}
 	ceiling, err := Measure(dev)

@@ -170,7 +170,7 @@ func (b *benchFlags) measure(cmd *cobra.Command, model string, m *measureFlags, 
 		return err
 	}
 	t := r.Median().Seconds()
-	rate, peak := float64(r.Cost.FLOPs)/t, r.Ceiling.FLOPS[device.FP32]
+	rate, peak := float64(r.Cost.FLOPs)/t, r.Ceiling.FLOPS[c.Precision]
 	data := "one random batch"
 	if feed != nil {
 		data = fmt.Sprintf("waited for data %.1f%% of the time", 100*r.Wait.Seconds()/r.Total().Seconds())

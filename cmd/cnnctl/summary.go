@@ -121,9 +121,9 @@ func printSummary(cmd *cobra.Command, g *graph.Graph, d device.Device, c train.C
 	return printf(out, `
 parameters   %s, of which %s are trained
 work         %s for one image forward
-training     %s at batch size %d with %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s
+training     %s at batch size %d with %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s, exchange %s
 inference    %s at batch size %d
 `, terminal.Count(all), terminal.Count(trained), terminal.FLOPs(flops),
 		terminal.Bytes(m.Total()), c.Batch, c.Opt, terminal.Bytes(m.Weights), terminal.Bytes(m.Gradients), terminal.Bytes(m.Optimizer),
-		terminal.Bytes(m.Activations), terminal.Bytes(m.Workspace), terminal.Bytes(inference.Memory.Total()), c.Batch)
+		terminal.Bytes(m.Activations), terminal.Bytes(m.Workspace), terminal.Bytes(m.Exchange), terminal.Bytes(inference.Memory.Total()), c.Batch)
 }

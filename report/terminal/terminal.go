@@ -114,8 +114,8 @@ func (p *Printer) started(e train.Started) {
 	p.line("  data      %s (%s), %d training and %d validation samples", e.Data, e.Format, e.Train, e.Val)
 	p.line("  augment   %s", e.Augment)
 	m := e.Memory
-	p.line("  memory    %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s", Bytes(m.Total()), Bytes(m.Weights+m.EMA), Bytes(m.Gradients),
-		Bytes(m.Optimizer), Bytes(m.Activations), Bytes(m.Workspace))
+	p.line("  memory    %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s, exchange %s", Bytes(m.Total()), Bytes(m.Weights+m.EMA), Bytes(m.Gradients),
+		Bytes(m.Optimizer), Bytes(m.Activations), Bytes(m.Workspace), Bytes(m.Exchange))
 	p.line("  schedule  %d epochs of %d steps, batch size %d", e.Epochs, e.Steps, e.Batch)
 	p.line("  run       %s", p.paint(bold, e.Dir))
 	for _, n := range e.Notes {
