@@ -13,9 +13,9 @@ import (
 
 // Ceiling is what a device reaches at best.
 type Ceiling struct {
-	FLOPS  [device.BF16 + 1]float64 // operations a second, by precision
-	Bytes  float64                  // bytes a second, read and written
-	Source string                   // where they are from, to be read after the figures
+	FLOPS [device.BF16 + 1]float64 // operations a second, by precision
+	Bytes float64                  // bytes a second, read and written
+	Rated bool                     // from the device's data sheet, not measured
 }
 
 // Sizes that neither fit a cache nor take long.
@@ -31,7 +31,7 @@ func Measure(dev device.Device) (Ceiling, error) {
 	if r, ok := dev.(device.Rated); ok {
 		return rated(r)
 	}
-	c := Ceiling{Source: "in a large matrix product and a large copy, measured in this run"}
+	var c Ceiling
 	mem, err := dev.Alloc(4 * 2 * copyFloats)
 	if err != nil {
 		return c, err
@@ -74,7 +74,7 @@ func Measure(dev device.Device) (Ceiling, error) {
 
 // rated asks a device for its ceilings.
 func rated(r device.Rated) (Ceiling, error) {
-	c := Ceiling{Source: "at most, by its architecture and highest clocks"}
+	c := Ceiling{Rated: true}
 	for p := range c.FLOPS {
 		var err error
 		if c.FLOPS[p], c.Bytes, err = r.Peaks(device.Precision(p)); err != nil {

@@ -158,7 +158,11 @@ func printCalls(cmd *cobra.Command, dev device.Device, calls []graph.CallTime, c
 			rates = append(rates, fmt.Sprintf("%.1f %s in %v", v/unit, name, device.Precision(p)))
 		}
 	}
-	return printf(cmd.OutOrStdout(), "\n%s\nroofline: %s, %s/s, %s\n%s", dev.Name(), strings.Join(rates, ", "), terminal.Bytes(int64(ceiling.Bytes)), ceiling.Source, emulationNote(dev))
+	source := "reached by a large matrix product and a large copy in this run"
+	if ceiling.Rated {
+		source = "by the architecture and its highest clocks"
+	}
+	return printf(cmd.OutOrStdout(), "\n%s\nroofline: %s, %s/s, %s\n%s", dev.Name(), strings.Join(rates, ", "), terminal.Bytes(int64(ceiling.Bytes)), source, emulationNote(dev))
 }
 
 // emulationNote says what figures of the emulated driver are worth.

@@ -170,16 +170,19 @@ func (b *benchFlags) measure(cmd *cobra.Command, model string, m *measureFlags, 
 		return err
 	}
 	t := r.Median().Seconds()
-	rate, peak := float64(r.Cost.FLOPs)/t, r.Ceiling.FLOPS[c.Precision]
+	rate, peak, best := float64(r.Cost.FLOPs)/t, r.Ceiling.FLOPS[c.Precision], "a large matrix product"
+	if r.Ceiling.Rated {
+		best = "the architecture at its highest clocks"
+	}
 	data := "one random batch"
 	if feed != nil {
 		data = fmt.Sprintf("waited for data %.1f%% of the time", 100*r.Wait.Seconds()/r.Total().Seconds())
 	}
 	return printf(cmd.OutOrStdout(), `%s, input %v, batch size %d, %s, on %s
   %.1f images/s, %.4gs per step (median of %d), %s
-  %.1f GFLOP/s: %.0f%% of %.1f GFLOP/s %s
+  %.1f GFLOP/s: %.0f%% of the %.1f GFLOP/s of %s
 %s`, model, g.Input().Out, r.Batch, c.Opt, dev.Name(), float64(r.Batch)/t, t, len(r.Times), data,
-		rate/1e9, 100*rate/peak, peak/1e9, r.Ceiling.Source, emulationNote(dev))
+		rate/1e9, 100*rate/peak, peak/1e9, best, emulationNote(dev))
 }
 
 // paced lets the reader of w and writer of r set the pace, so that two programs can be measured in turn without starting them anew: it

@@ -227,9 +227,9 @@ func TestCUDABench(t *testing.T) {
 	}
 	args := []string{"lenet5", "-b", "1", "--device", "cuda"}
 	ops := cnnctl(t, t.TempDir(), append([]string{"bench", "ops", "--rounds", "1"}, args...)...).want(t, exitDone, "conv1", "ConvForward", "ConvBackwardFilter", "update",
-		"TFLOP/s", "GB/s", "of roofline", "roofline: ", "in fp32", "by its architecture and highest clocks", label)
+		"TFLOP/s", "GB/s", "of roofline", "roofline: ", "in fp32", "by the architecture and its highest clocks", label)
 	if strings.Contains(ops.out, "NaN") || strings.Contains(ops.out, "Inf") {
 		t.Errorf("a figure is no number:\n%s", ops.out)
 	}
-	cnnctl(t, t.TempDir(), append([]string{"bench", "train", "--time", "1ms"}, args...)...).want(t, exitDone, "images/s", "by its architecture and highest clocks", label)
+	cnnctl(t, t.TempDir(), append([]string{"bench", "train", "--time", "1ms"}, args...)...).want(t, exitDone, "images/s", "of the architecture at its highest clocks", label)
 }
