@@ -30,6 +30,9 @@ func TestKeysAreFlags(t *testing.T) {
 			continue
 		}
 		value := map[string]string{"bool": "true", "min,max": "0.25,0.5"}[flag.Value.Type()]
+		if key == "precision" {
+			value = "bf16"
+		}
 		if value == "" {
 			value = "3"
 		}
