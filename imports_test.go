@@ -44,11 +44,12 @@ var layers = []layer{
 	{"onnx", []string{"device", "graph"}, "onnx writes what a graph says, with tensors from whoever has them"},
 	{"train/transfer", []string{"philox", "checkpoint", "data", "data/augment", "data/loader", "device", "graph"}, "transfer says what is trained and keeps features; the loop is train's"},
 	{"train", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "graph", "onnx", "zoo", "train/transfer"}, "train runs on the device that it is given and reports through events: it neither draws nor prints"},
+	{"train/diagnose", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "device", "graph", "zoo", "train/transfer", "train"}, "diagnose trains through train, measures and judges"},
 	{"bench", []string{"philox", "data/augment", "data/loader", "data/synth", "device", "graph", "zoo", "train"}, "bench measures what others have built"},
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "data/loader", "report/tensorboard", "train"}, "report draws what a run has left"},
-	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "onnx", "zoo", "train/transfer", "train", "bench", "report/tensorboard", "report/terminal", "report"},
+	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "onnx", "zoo", "train/transfer", "train", "train/diagnose", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
 

@@ -52,7 +52,7 @@ func rootCommand() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(trainCommand(), finetuneCommand(), evalCommand(), predictCommand(), summaryCommand(), modelsCommand(), devicesCommand(),
-		inspectCommand(), convertCommand(), exportCommand(), dataCommand(), lrFindCommand(), benchCommand(), exitCodesTopic())
+		inspectCommand(), convertCommand(), exportCommand(), dataCommand(), lrFindCommand(), diagnoseCommand(), benchCommand(), exitCodesTopic())
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "help" {
