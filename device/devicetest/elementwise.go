@@ -170,5 +170,12 @@ func dropoutCases() []Case {
 			})
 		}
 	}
-	return list
+	return append(list, Case{
+		Name: "Dropout/dropped infinities are zero",
+		Call: func(o *Operands) device.Call {
+			a := o.act()
+			return device.Dropout{N: 259, Type: a.typ, P: 0.5, X: a.in("X", 259, sprinkled(Normal(1), 3, math.Inf(1))), Y: a.out("Y", 259),
+				Hyper: o.in("Hyper", device.HyperWords, hyper(device.Hyper{Step: 1}))}
+		},
+	})
 }
