@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/device"
@@ -30,6 +31,32 @@ func BenchmarkCall(b *testing.B) {
 				b.ReportMetric(float64(cost.Bytes)*perSecond/1e9, "GB/s")
 			}
 		})
+	}
+}
+
+// BenchmarkWinograd runs 3x3 convolutions of ResNet-18 at batch 16 in each way, on one thread; GFLOP/s are those of the sums of products, for each
+// second of processor time.
+func BenchmarkWinograd(b *testing.B) {
+	for _, v := range []device.Conv{conv3(16, 56, 64, 64), conv3(16, 28, 128, 128), conv3(16, 14, 256, 256), conv3(16, 7, 512, 512)} {
+		for pass, name := range []string{"forward", "data", "filter"} {
+			for _, w := range []Winograd{WinogradOff, WinogradF2, WinogradF4} {
+				b.Run(fmt.Sprintf("%dx%d,%s/%v", v.H, v.C, name, w), func(b *testing.B) {
+					d := New(1)
+					defer d.Close()
+					d.SetWinograd(w)
+					r := newRig(b, d, v, 0)
+					c, _ := r.pass(v, pass)
+					step := r.bind(b, c)
+					before := cpuTime(b)
+					for b.Loop() {
+						if err := step(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(c.Cost().FLOPs)*float64(b.N)/(cpuTime(b)-before).Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ type rig struct {
 	y, dx, dw            device.Mem // written, or added to
 }
 
-func newRig(t *testing.T, d device.Device, v device.Conv, seed int) rig {
+func newRig(t testing.TB, d device.Device, v device.Conv, seed int) rig {
 	rnd := philox.New(2, philox.Test, seed, 0)
 	fill := func(n int) device.Mem {
 		m, err := d.Alloc(4 * int64(n))
@@ -57,8 +57,8 @@ func newRig(t *testing.T, d device.Device, v device.Conv, seed int) rig {
 		fill(v.Out(v.K)), fill(v.In()), fill(v.FilterLen())}
 }
 
-// run runs a call and returns what m holds then.
-func (r rig) run(t *testing.T, c device.WorkspaceCall, m device.Mem) []float32 {
+// bind binds a call with the workspace that it wants.
+func (r rig) bind(t testing.TB, c device.WorkspaceCall) device.Step {
 	t.Helper()
 	var bound device.Call = c
 	if ws, ok := r.d.(device.Workspacer); ok {
@@ -71,9 +71,16 @@ func (r rig) run(t *testing.T, c device.WorkspaceCall, m device.Mem) []float32 {
 		}
 	}
 	step, err := r.d.Bind(bound)
-	if err == nil {
-		err = step()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return step
+}
+
+// run runs a call and returns what m holds then.
+func (r rig) run(t *testing.T, c device.WorkspaceCall, m device.Mem) []float32 {
+	t.Helper()
+	err := r.bind(t, c)()
 	out := make([]float32, m.Floats())
 	if err == nil {
 		err = r.d.Download(device.Bytes(out), m)

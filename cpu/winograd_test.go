@@ -107,18 +107,24 @@ func conv3(n, size, c, k int) device.Conv {
 		PadTop: 1, PadLeft: 1}, K: k, Groups: 1}
 }
 
+// pass returns a pass of a convolution alone (forward, backward data, backward filter), and where its result lies.
+func (r rig) pass(v device.Conv, i int) (device.WorkspaceCall, device.Mem) {
+	switch i {
+	case 0:
+		return device.ConvForward{Conv: v, X: r.x, Weight: r.w, Y: r.y}, r.y
+	case 1:
+		return device.ConvBackwardData{Conv: v, DY: r.dy, Weight: r.w, DX: r.dx}, r.dx
+	}
+	return device.ConvBackwardFilter{Conv: v, X: r.x, DY: r.dy, DWeight: r.dw}, r.dw
+}
+
 // accuracyRun returns the result of one pass of a convolution of normal numbers.
 func accuracyRun(t *testing.T, d device.Device, v device.Conv, pass int) []float32 {
 	t.Helper()
 	defer d.Close()
 	r := newRig(t, d, v, 0)
-	switch pass {
-	case 0:
-		return r.run(t, device.ConvForward{Conv: v, X: r.x, Weight: r.w, Y: r.y}, r.y)
-	case 1:
-		return r.run(t, device.ConvBackwardData{Conv: v, DY: r.dy, Weight: r.w, DX: r.dx}, r.dx)
-	}
-	return r.run(t, device.ConvBackwardFilter{Conv: v, X: r.x, DY: r.dy, DWeight: r.dw}, r.dw)
+	c, m := r.pass(v, pass)
+	return r.run(t, c, m)
 }
 
 // relative returns the root mean square of the error, relative to that of the wanted values.
