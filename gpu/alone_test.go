@@ -16,7 +16,11 @@ import (
 // that the emulated driver sees every access beside an operand, even one that changes nothing.
 func TestOperandsAlone(t *testing.T) {
 	emulated(t, "CNNCTL_EMU_ORDER", "reverse")
-	cases := supported()
+	runAlone(t, supported(device.FP32))
+	runAlone(t, fewerProducts(t, supported(device.TF32)))
+}
+
+func runAlone(t *testing.T, cases []devicetest.Case) {
 	d := open(t)
 	defer d.Close()
 	b := devicetest.NewBench(t, d, cases)

@@ -51,9 +51,6 @@ func (d *Device) Bind(c device.Call) (device.Step, error) {
 	if c == nil {
 		return nil, fmt.Errorf("cuda: %w: no call", device.ErrUnsupported)
 	}
-	if err := lacks(c); err != nil {
-		return nil, err
-	}
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
@@ -86,7 +83,7 @@ func (d *Device) run(list []launch) error {
 
 // Workspace implements device.Workspacer. It is 0 for a call whose geometry is wrong: Bind reports that.
 func (d *Device) Workspace(c device.WorkspaceCall) int64 {
-	if c == nil || lacks(c) != nil {
+	if c == nil {
 		return 0
 	}
 	if err := c.Check(); err != nil && !errors.Is(err, device.ErrOperand) {

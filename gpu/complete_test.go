@@ -13,13 +13,15 @@ import (
 
 // A model that trains on the CPU must not fail here for want of a kernel.
 func TestEveryCallHasKernels(t *testing.T) {
-	has := map[string]bool{}
-	for _, c := range supported() {
-		has[c.Name] = true
-	}
-	for _, c := range devicetest.Cases(device.FP32) {
-		if !has[c.Name] {
-			t.Errorf("no binding for %s", c.Name)
+	for _, p := range precisions {
+		has := map[string]bool{}
+		for _, c := range supported(p) {
+			has[c.Name] = true
+		}
+		for _, c := range devicetest.Cases(p) {
+			if !has[c.Name] {
+				t.Errorf("no binding for %s", c.Name)
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/cnnctl/cnnctl/device"
-	"gorgonia.org/cu"
 )
 
 // An image is what the kernels of conv_*.cu know of the geometry: IMAGE_PARAMETERS of conv.cuh.
@@ -55,17 +54,19 @@ func bindConvForward(b *binder, f device.ConvForward) {
 		return
 	}
 	if pointwise(f.Conv) {
-		bindGemm(b, device.Gemm{M: f.N * f.H * f.W, N: f.K, K: f.C, TransB: true, A: f.X, B: f.Weight, C: f.Y, Epilogue: f.Epilogue, Workspace: f.Workspace})
+		bindGemm(b, device.Gemm{M: f.N * f.H * f.W, N: f.K, K: f.C, Precision: f.Precision, CType: f.Precision.Type(), TransB: true,
+			A: f.X, B: f.Weight, C: f.Y, Epilogue: f.Epilogue, Workspace: f.Workspace})
 		return
 	}
 	b.workspace(f.Workspace)
 	v, n := b.input(f.Conv), f.K/f.Groups
-	p := product{m: v.windows(), n: n, depth: v.depth(), groups: f.Groups}
+	p := product{m: v.windows(), n: n, depth: v.depth(), groups: f.Groups, precision: f.Precision}
 	q := b.planned(p)
 	partial := b.parts(p, q)
-	x, weight, o := b.mem(f.X), b.mem(f.Weight), b.output(f.Y, f.Epilogue, false, n, f.K)
-	flags := o.flags | vectors(x, v.channels, vectorA) | vectors(weight, p.depth, vectorB)
-	b.launch("conv_forward", "conv_forward_"+q.name+"_f32", p.grid(q), append([]any{
+	t := f.Precision.Type()
+	x, weight, o := b.mem(f.X), b.mem(f.Weight), b.output(f.Y, t, f.Epilogue, false, n, f.K)
+	flags := o.flags | words(x, v.channels, t, wordsA) | words(weight, p.depth, t, wordsB)
+	b.launchProduct("conv_forward", p, q, append([]any{
 		o.y, x, weight, partial, o.bias, o.residual, int32(n), int32(f.K), int32(q.perPart), o.act, flags}, v.args()...)...)
 	b.addParts(p, q, partial, o, f.K, n)
 }
@@ -76,25 +77,19 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) {
 		return
 	}
 	if pointwise(g.Conv) {
-		bindGemm(b, device.Gemm{M: g.K, N: g.C, K: g.N * g.H * g.W, TransA: true, A: g.DY, B: g.X, C: g.DWeight, Accumulate: g.Accumulate, Workspace: g.Workspace})
+		bindGemm(b, device.Gemm{M: g.K, N: g.C, K: g.N * g.H * g.W, Precision: g.Precision, TransA: true,
+			A: g.DY, B: g.X, C: g.DWeight, Accumulate: g.Accumulate, Workspace: g.Workspace})
 		return
 	}
 	b.workspace(g.Workspace)
 	v, m := b.input(g.Conv), g.K/g.Groups
-	p := product{m: m, n: v.depth(), depth: v.windows(), groups: g.Groups}
+	p := product{m: m, n: v.depth(), depth: v.windows(), groups: g.Groups, precision: g.Precision}
 	q := b.planned(p)
 	partial := b.parts(p, q)
-	x, dy, o := b.mem(g.X), b.mem(g.DY), b.output(g.DWeight, device.Epilogue{}, g.Accumulate, p.n, p.n)
-	flags := o.flags | vectors(dy, m, vectorA) | vectors(x, v.channels, vectorB)
-	b.launch("conv_filter", "conv_filter_"+q.name+"_f32", p.grid(q), append([]any{
+	x, dy, o := b.mem(g.X), b.mem(g.DY), b.output(g.DWeight, device.Float32, device.Epilogue{}, g.Accumulate, p.n, p.n)
+	t := g.Precision.Type()
+	flags := o.flags | words(dy, m, t, wordsA) | words(x, v.channels, t, wordsB)
+	b.launchProduct("conv_filter", p, q, append([]any{
 		o.y, x, dy, partial, int32(m), int32(g.K), int32(q.perPart), flags}, v.args()...)...)
 	b.addParts(p, q, partial, o, p.n, m*p.n)
-}
-
-// vectors returns the bit if an operand whose neighbours come in runs of that length may be read four at a time.
-func vectors(p cu.DevicePtr, run int, bit int32) int32 {
-	if aligned(p) && run%4 == 0 {
-		return bit
-	}
-	return 0
 }

@@ -49,7 +49,8 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) {
 		return
 	}
 	if pointwise(g.Conv) {
-		bindGemm(b, device.Gemm{M: g.N * g.H * g.W, N: g.C, K: g.K, A: g.DY, B: g.Weight, C: g.DX, Accumulate: g.Accumulate, Workspace: g.Workspace})
+		bindGemm(b, device.Gemm{M: g.N * g.H * g.W, N: g.C, K: g.K, Precision: g.Precision, CType: g.Precision.Type(),
+			A: g.DY, B: g.Weight, C: g.DX, Accumulate: g.Accumulate, Workspace: g.Workspace})
 		return
 	}
 	b.workspace(g.Workspace)
@@ -62,10 +63,12 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) {
 		return
 	}
 	cg, kg := g.C/g.Groups, g.K/g.Groups
-	dy, weight, o := b.mem(g.DY), b.mem(g.Weight), b.output(g.DX, device.Epilogue{}, g.Accumulate, cg, g.C)
-	flags := o.flags | vectors(dy, kg, vectorA) | vectors(weight, cg, vectorB)
+	t := g.Precision.Type()
+	dy, weight, o := b.mem(g.DY), b.mem(g.Weight), b.output(g.DX, t, device.Epilogue{}, g.Accumulate, cg, g.C)
+	flags := o.flags | words(dy, kg, t, wordsA) | words(weight, cg, t, wordsB)
+	element := func(p cu.DevicePtr, i int) cu.DevicePtr { return p + cu.DevicePtr(t.Size()*int64(i)) }
 	if !g.Accumulate && (len(rows) < min(g.H, g.StrideH) || len(columns) < min(g.W, g.StrideW)) { // some pixels receive nothing
-		b.elementwise("fill", g.Precision.Type(), g.In(), []cu.DevicePtr{o.y}, float32(0))
+		b.elementwise("fill", t, g.In(), []cu.DevicePtr{o.y}, float32(0))
 	}
 	start := b.used
 	var scratch int64
@@ -73,21 +76,25 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) {
 		for _, c := range columns {
 			v := image{images: g.N, height: g.P, width: g.Q, pitch: g.K, down: r.count, across: c.count, strideH: 1, strideW: 1,
 				firstH: r.output, firstW: c.output, taps: [2]int{r.taps, c.taps}, channels: kg, stepH: stepP, stepW: stepQ}
-			p := product{m: v.windows(), n: cg, depth: v.depth(), groups: g.Groups}
+			p := product{m: v.windows(), n: cg, depth: v.depth(), groups: g.Groups, precision: g.Precision}
 			q := b.planned(p)
 			b.used = start // the launches follow each other, and use the same memory
 			partial := b.parts(p, q)
 			scratch = max(scratch, b.used)
-			dx := o.y + cu.DevicePtr(4*((r.first*g.W+c.first)*g.C))
+			dx := element(o.y, (r.first*g.W+c.first)*g.C)
 			place := []any{int64(g.H * g.W * g.C), int64(g.StrideH * g.W * g.C), int64(g.StrideW * g.C)}
-			from := weight + cu.DevicePtr(4*((r.tap*g.S+c.tap)*cg))
+			from := element(weight, (r.tap*g.S+c.tap)*cg)
 			args := append([]any{dx, dy, from, partial, int32(cg), int32(q.perPart), flags,
 				int64(g.R * g.S * cg), int64(stepR * g.S * cg), int64(stepS * cg)}, place...)
-			b.launch("conv_data", "conv_data_"+q.name+"_f32", p.grid(q), append(args, v.args()...)...)
+			b.launchProduct("conv_data", p, q, append(args, v.args()...)...)
 			if q.parts > 1 {
 				grid := b.stride(int64(p.m)*int64(cg), 256)
 				grid.y = g.Groups
-				b.launch("conv_data", "conv_data_add_partials_f32", grid, append([]any{dx, partial, int32(q.parts), int32(p.m), int32(cg), flags,
+				family, name := "conv_data", "conv_data_add_partials_f32"
+				if t == device.BFloat16 {
+					family, name = "conv_bf16", "conv_data_add_partials_bf16"
+				}
+				b.launch(family, name, grid, append([]any{dx, partial, int32(q.parts), int32(p.m), int32(cg), flags,
 					int32(v.down), magic(v.down), int32(v.across), magic(v.across)}, place...)...)
 			}
 		}

@@ -15,7 +15,7 @@ func depthwise(v device.Conv) bool {
 // depthwiseTaps launches the kernel that brings a filter (C, R, S) to (R·S, C), in the workspace.
 func (b *binder) depthwiseTaps(v device.Conv, weight device.Mem) cu.DevicePtr {
 	taps := b.scratch(4 * int64(v.FilterLen()))
-	b.launch("depthwise", "depthwise_pack_f32", b.stride(int64(v.FilterLen()), rowThreads), taps, b.mem(weight), int32(v.R*v.S), b.channels(v.C))
+	b.launch("depthwise", "depthwise_pack"+stored(v.Precision.Type()), b.stride(int64(v.FilterLen()), rowThreads), taps, b.mem(weight), int32(v.R*v.S), b.channels(v.C))
 	return taps
 }
 
@@ -27,7 +27,7 @@ func bindDepthwiseForward(b *binder, f device.ConvForward) {
 	window := b.window(f.Window)
 	taps := b.depthwiseTaps(f.Conv, f.Weight)
 	tiles := f.N * f.P * int(ceilDiv(int64(f.Q), depthwiseTile))
-	b.rows("depthwise", "depthwise_forward", device.Float32, tiles, f.C,
+	b.rows("depthwise", "depthwise_forward", f.Precision.Type(), tiles, f.C,
 		[]cu.DevicePtr{b.mem(f.Y), b.mem(f.X), taps, b.mem(f.Bias), b.mem(f.Residual)}, []any{int32(f.Act)}, window...)
 }
 
@@ -35,7 +35,7 @@ func bindDepthwiseBackwardData(b *binder, g device.ConvBackwardData) {
 	b.workspace(g.Workspace)
 	window := b.window(g.Window)
 	taps := b.depthwiseTaps(g.Conv, g.Weight)
-	b.rows("depthwise", "depthwise_backward_data", device.Float32, g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), taps},
+	b.rows("depthwise", "depthwise_backward_data", g.Precision.Type(), g.N*g.H*g.W, g.C, []cu.DevicePtr{b.mem(g.DX), b.mem(g.DY), taps},
 		[]any{boolArg(g.Accumulate)}, window...)
 }
 
@@ -54,7 +54,7 @@ func bindDepthwiseBackwardFilter(b *binder, g device.ConvBackwardFilter) {
 	parts = ceilDiv(outputs, perPart)
 	n := int64(g.FilterLen())
 	partial := b.scratch(8 * n * parts)
-	b.launch("depthwise", "depthwise_backward_filter_f32", grid{x: int(across), y: int(parts), z: int(groups)},
+	b.launch("depthwise", "depthwise_backward_filter"+stored(g.Precision.Type()), grid{x: int(across), y: int(parts), z: int(groups)},
 		append([]any{partial, b.mem(g.X), b.mem(g.DY), int32(perPart), int32(lanes)}, window...)...)
 	b.launch("depthwise", "depthwise_add_parts_f64", grid{x: int(ceilDiv(n, rowThreads/32))},
 		b.mem(g.DWeight), partial, n, int32(parts), boolArg(g.Accumulate))

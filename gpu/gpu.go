@@ -68,6 +68,7 @@ type Info struct {
 	Name            string
 	Major, Minor    int // compute capability
 	Multiprocessors int
+	SharedMemory    int   // of a multiprocessor, bytes
 	Memory          int64 // bytes
 	Driver          int   // the CUDA version that the driver supports: 12040 for 12.4
 }

@@ -12,14 +12,17 @@ import (
 	"github.com/cnnctl/cnnctl/device/devicetest"
 )
 
-// supported returns the cases of the conformance suite whose calls have a binding.
-func supported() []devicetest.Case {
+// precisions are all that there are.
+var precisions = []device.Precision{device.FP32, device.TF32, device.BF16}
+
+// supported returns the cases of the conformance suite in a precision whose calls have a binding.
+func supported(p device.Precision) []devicetest.Case {
 	has := map[string]bool{}
 	for t := range bindings {
 		has[t.Name()] = true
 	}
 	var list []devicetest.Case
-	for _, c := range devicetest.Cases(device.FP32) {
+	for _, c := range devicetest.Cases(p) {
 		if family, _, _ := strings.Cut(c.Name, "/"); has[family] {
 			list = append(list, c)
 		}
@@ -28,22 +31,11 @@ func supported() []devicetest.Case {
 }
 
 func TestConformance(t *testing.T) {
-	devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: supported()})
-}
-
-// halves returns the cases of calls on bfloat16 that are no products.
-func halves() []devicetest.Case {
-	var list []devicetest.Case
-	for _, c := range devicetest.Cases(device.BF16) {
-		if !strings.HasPrefix(c.Name, "Gemm/") && !strings.HasPrefix(c.Name, "Conv") {
-			list = append(list, c)
-		}
+	for _, p := range precisions {
+		t.Run(p.String(), func(t *testing.T) {
+			devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: supported(p)})
+		})
 	}
-	return list
-}
-
-func TestConformanceOfBFloat16(t *testing.T) {
-	devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: halves()})
 }
 
 // fewerProducts leaves out five of six products and convolutions, which all are of one main loop.
@@ -60,7 +52,12 @@ func fewerProducts(t *testing.T, cases []devicetest.Case) []devicetest.Case {
 
 // An order-dependent kernel gives other bits, or reads what is not written yet.
 func TestOrderOfThreadsDoesNotMatter(t *testing.T) {
-	cases := fewerProducts(t, supported())
+	for _, p := range precisions {
+		t.Run(p.String(), func(t *testing.T) { compareOrders(t, fewerProducts(t, supported(p))) })
+	}
+}
+
+func compareOrders(t *testing.T, cases []devicetest.Case) {
 	var want [][]float32
 	for i, order := range []string{"forward", "reverse", "shuffled:1"} {
 		t.Run(order, func(t *testing.T) {
@@ -90,7 +87,7 @@ func TestOrderOfThreadsDoesNotMatter(t *testing.T) {
 func TestStepsDoNotAllocate(t *testing.T) {
 	d := open(t)
 	defer d.Close()
-	cases := supported()
+	cases := supported(device.FP32)
 	b := devicetest.NewBench(t, d, cases)
 	for i := 0; i < len(cases); i += 7 {
 		step, _ := b.Load(t, cases[i])

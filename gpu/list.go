@@ -50,7 +50,8 @@ func inspect(index int) (Info, error) {
 	for _, a := range []struct {
 		value     *int
 		attribute cu.DeviceAttribute
-	}{{&i.Major, cu.ComputeCapabilityMajor}, {&i.Minor, cu.ComputeCapabilityMinor}, {&i.Multiprocessors, cu.MultiprocessorCount}} {
+	}{{&i.Major, cu.ComputeCapabilityMajor}, {&i.Minor, cu.ComputeCapabilityMinor}, {&i.Multiprocessors, cu.MultiprocessorCount},
+		{&i.SharedMemory, cu.MaxSharedMemoryPerMultiprocessor}} {
 		if *a.value, err = d.Attribute(a.attribute); err != nil {
 			return i, err
 		}

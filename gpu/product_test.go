@@ -3,7 +3,9 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,20 +14,25 @@ import (
 )
 
 // forced plans every product with one tile and about so many parts, whatever it costs.
-func forced(tl tile, parts int64) func(product, int) plan {
-	return func(p product, _ int) plan {
-		stages := ceilDiv(int64(p.depth), stageDepth)
+func forced(name string, parts int64, ring int) func(product, Info) plan {
+	return func(p product, _ Info) plan {
+		if p.only != "" {
+			name = p.only
+		}
+		tl := p.tiles()[slices.IndexFunc(p.tiles(), func(t tile) bool { return t.name == name })]
+		stages := ceilDiv(int64(p.depth), int64(p.stageDepth()))
 		each := ceilDiv(stages, parts)
-		return plan{tl, int(ceilDiv(stages, each)), int(each) * stageDepth}
+		return plan{tl, int(ceilDiv(stages, each)), int(each) * p.stageDepth(), ring}
 	}
 }
 
 // productCases are cases with several tiles, whole and not, in both directions; with channels that allow 16-byte accesses and such that do not.
-func productCases(t *testing.T, list ...string) []devicetest.Case {
+func productCases(t *testing.T, p device.Precision, list ...string) []devicetest.Case {
+	t.Helper()
 	var cases []devicetest.Case
 	for _, want := range list {
 		n := len(cases)
-		for _, c := range devicetest.Cases(device.FP32) {
+		for _, c := range devicetest.Cases(p) {
 			if strings.Contains(c.Name, want) {
 				cases = append(cases, c)
 			}
@@ -37,19 +44,22 @@ func productCases(t *testing.T, list ...string) []devicetest.Case {
 	return cases
 }
 
-// The cost model chooses small tiles for the small shapes of the suite. Here every tile computes some of them, with its depth whole and in parts.
+// The cost model chooses small tiles for the small shapes of the suite. Here every tile computes some of them, with its depth whole and in parts, and on
+// tensor cores with rings of both sizes.
 func TestTiles(t *testing.T) {
-	cases := productCases(t, "Gemm/65x200x257,ta=false,tb=true,acc=false", "Gemm/64x120x400,ta=true,tb=false,acc=true", "Gemm/33x32x31,ta=true,tb=true,acc=false",
-		"Gemm/17x33x15,ta=false,tb=true,acc=false,epilogue=3", "/1x11x8x32", "/1x9x8x6,", "ConvForward/1x17x17x64,f=3x3", "ConvForward/2x15x16x5",
-		"ConvBackwardFilter/1x3x5x70")
 	saved := choose
 	defer func() { choose = saved }()
-	for _, tl := range tiles {
-		for _, parts := range []int64{1, 3} {
-			t.Run(fmt.Sprintf("%s in %d", tl.name, parts), func(t *testing.T) {
-				choose = forced(tl, parts)
-				devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: cases})
-			})
+	for _, p := range precisions {
+		cases := productCases(t, p, "Gemm/65x200x257,ta=false,tb=true,acc=false", "Gemm/64x120x400,ta=true,tb=false,acc=true", "Gemm/33x32x31,ta=true,tb=true,acc=false",
+			"Gemm/17x33x15,ta=false,tb=true,acc=false,epilogue=3", "/1x11x8x32", "/1x9x8x6,", "ConvForward/1x17x17x64,f=3x3", "ConvForward/2x15x16x5",
+			"ConvBackwardFilter/1x3x5x70")
+		for _, tl := range (product{precision: p}).tiles() {
+			for ring, parts := range map[int]int64{4: 1, 3: 3} {
+				t.Run(fmt.Sprintf("%v, %s in %d", p, tl.name, parts), func(t *testing.T) {
+					choose = forced(tl.name, parts, ring)
+					devicetest.Run(t, func(t testing.TB) device.Device { return open(t) }, devicetest.Options{Cases: cases})
+				})
+			}
 		}
 	}
 }
@@ -103,6 +113,42 @@ func TestMisalignedProducts(t *testing.T) {
 			if got[0] != k.first {
 				t.Errorf("%T, operands at %d: the first element is %v, want %v", k.call, shift, got[0], k.first)
 			}
+		}
+	}
+}
+
+// The factors of TF32 are rounded to the nearest of 11 significant bits, where the tensor cores would cut the others off. The suite's tolerance
+// hides the difference; a product with 1 shows it.
+func TestTF32RoundsToNearest(t *testing.T) {
+	const n = 64
+	factors := normals(n)
+	ones := make([]float32, n*n)
+	for i := range n {
+		ones[i*n+i] = 1
+	}
+	for _, c := range []struct{ transA, transB bool }{{false, true}, {true, false}} { // operands along the depth and along the rows
+		d := open(t)
+		diagonal := make([]float32, n*n)
+		for i, v := range factors {
+			diagonal[i*n+i] = v
+		}
+		a, b, y := alloc(t, d, n*n), alloc(t, d, n*n), alloc(t, d, n*n)
+		g := device.Gemm{M: n, N: n, K: n, Precision: device.TF32, TransA: c.transA, TransB: c.transB, A: a, B: b, C: y}
+		step, err := d.Bind(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]float32, n*n)
+		if err := errors.Join(d.Upload(a, device.Bytes(diagonal)), d.Upload(b, device.Bytes(ones)), step(), d.Download(device.Bytes(got), y)); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range factors {
+			if want := roundTo(v, 10, true); got[i*n+i] != want {
+				t.Errorf("A transposed: %v: %v times 1 is %v, want %v", c.transA, v, got[i*n+i], want)
+			}
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

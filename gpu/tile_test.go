@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"testing"
 
+	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/philox"
 )
 
@@ -40,13 +41,15 @@ func TestMagic(t *testing.T) {
 
 // Plans cover the depth once, in stages, and none of their parts is empty.
 func TestPlansCoverTheDepth(t *testing.T) {
-	for _, depth := range []int{1, 15, 16, 17, 127, 128, 129, 1000, 4608, 100000, 1<<31 - 1<<10} {
-		for _, size := range [][2]int{{1, 1}, {64, 64}, {64, 576}, {1000, 37}, {4096, 4096}} {
-			for _, sms := range []int{0, 1, 46, 108, 132} {
-				p := product{size[0], size[1], depth, 1}
-				q := p.plan(sms)
-				if q.parts < 1 || q.perPart%stageDepth != 0 || (q.parts-1)*q.perPart >= depth || q.parts*q.perPart < depth {
-					t.Errorf("%+v on %d multiprocessors: %+v does not cover the depth", p, sms, q)
+	for _, precision := range precisions {
+		for _, depth := range []int{1, 15, 16, 17, 127, 128, 129, 1000, 4608, 100000, 1<<31 - 1<<10} {
+			for _, size := range [][2]int{{1, 1}, {64, 64}, {64, 576}, {1000, 37}, {4096, 4096}} {
+				for _, sms := range []int{0, 1, 46, 108, 132} {
+					p := product{m: size[0], n: size[1], depth: depth, groups: 1, precision: precision}
+					q := p.plan(Info{Multiprocessors: sms, Major: 8, SharedMemory: 164 << 10})
+					if q.parts < 1 || q.perPart%p.stageDepth() != 0 || (q.parts-1)*q.perPart >= depth || q.parts*q.perPart < depth {
+						t.Errorf("%+v on %d multiprocessors: %+v does not cover the depth", p, sms, q)
+					}
 				}
 			}
 		}
@@ -54,28 +57,50 @@ func TestPlansCoverTheDepth(t *testing.T) {
 }
 
 func TestCostModel(t *testing.T) {
-	const sms = 132
+	h100 := Info{Multiprocessors: 132, Major: 9, SharedMemory: 228 << 10}
 	for _, c := range []struct {
-		name    string
-		product product
-		tile    string // "" for any
-		split   bool
+		name         string
+		product      product
+		tile, tensor string // "" for any
+		split        bool
 	}{
-		{"large", product{66 * 128, 64 * 128, 8192, 1}, "128x128", false},
-		{"VGG-16 conv3_2, 64 images", product{64 * 56 * 56, 256, 2304, 1}, "128x128", false},
-		{"VGG-16 conv1_2, 64 images", product{64 * 224 * 224, 64, 576, 1}, "128x64", false},
-		{"LeNet-5 conv1, 256 images", product{256 * 28 * 28, 6, 25, 1}, "128x32", false},
-		{"filters of VGG-16 conv1_1, 64 images", product{64, 27, 64 * 224 * 224, 1}, "", true},
-		{"filters of VGG-16 conv5_1, 64 images", product{512, 4608, 64 * 14 * 14, 1}, "", true},
-		{"fully connected, 64 samples", product{64, 4096, 25088, 1}, "", true},
-		{"fully connected, one sample", product{1, 10, 84, 1}, "32x32", false},
+		{"large", product{m: 66 * 128, n: 64 * 128, depth: 8192, groups: 1}, "128x128", "128x128", false},
+		{"VGG-16 conv3_2, 64 images", product{m: 64 * 56 * 56, n: 256, depth: 2304, groups: 1}, "128x128", "128x128", false},
+		{"VGG-16 conv1_2, 64 images", product{m: 64 * 224 * 224, n: 64, depth: 576, groups: 1}, "128x64", "128x64", false},
+		{"LeNet-5 conv1, 256 images", product{m: 256 * 28 * 28, n: 6, depth: 25, groups: 1}, "128x32", "128x32", false},
+		{"filters of VGG-16 conv1_1, 64 images", product{m: 64, n: 27, depth: 64 * 224 * 224, groups: 1}, "", "", true},
+		{"filters of VGG-16 conv5_1, 64 images", product{m: 512, n: 4608, depth: 64 * 14 * 14, groups: 1}, "", "", true},
+		{"fully connected, 64 samples", product{m: 64, n: 4096, depth: 25088, groups: 1}, "", "", true},
+		{"fully connected, one sample", product{m: 1, n: 10, depth: 84, groups: 1}, "32x32", "64x64", false},
 	} {
-		q := c.product.plan(sms)
-		if c.tile != "" && q.name != c.tile || (q.parts > 1) != c.split {
-			t.Errorf("%s: tile %s in %d parts, wanted tile %q, split: %v", c.name, q.name, q.parts, c.tile, c.split)
+		for _, precision := range precisions {
+			p, want := c.product, c.tile
+			if p.precision = precision; precision != device.FP32 {
+				want = c.tensor
+			}
+			q := p.plan(h100)
+			if want != "" && q.name != want || (q.parts > 1) != c.split {
+				t.Errorf("%s in %v: tile %s in %d parts, wanted tile %q, split: %v", c.name, precision, q.name, q.parts, want, c.split)
+			}
+			if blocks := p.blocks(q.tile) * int64(q.parts); c.split && blocks < int64(h100.Multiprocessors) {
+				t.Errorf("%s in %v: %d parts, %d blocks, which leave multiprocessors without work", c.name, precision, q.parts, blocks)
+			}
 		}
-		if blocks := c.product.blocks(q.tile) * int64(q.parts); c.split && blocks < sms {
-			t.Errorf("%s: %d parts, %d blocks, which leave multiprocessors without work", c.name, q.parts, blocks)
+	}
+}
+
+// Every tile fits into the shared memory of every architecture, and none of them leaves a multiprocessor with a single block where three stages
+// would have let it hold two.
+func TestRing(t *testing.T) {
+	for _, gpu := range []Info{{Major: 8, SharedMemory: 164 << 10}, {Major: 8, Minor: 6, SharedMemory: 100 << 10}, {Major: 9, SharedMemory: 228 << 10}} {
+		for _, tl := range tensorTiles {
+			stages := tl.ring(gpu)
+			if stages < 3 || stages > 4 || tl.shared(stages)+1<<10 > gpu.SharedMemory {
+				t.Errorf("%s on %d.%d: %d stages, %d bytes of shared memory of %d", tl.name, gpu.Major, gpu.Minor, stages, tl.shared(stages), gpu.SharedMemory)
+			}
+			if tl.fitting(stages, gpu) < tl.fitting(3, gpu) {
+				t.Errorf("%s on %d.%d: %d stages leave room for %d blocks, 3 for %d", tl.name, gpu.Major, gpu.Minor, stages, tl.fitting(stages, gpu), tl.fitting(3, gpu))
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Convolutions as products; see product.cuh. The rows and depths of an operand that reads an image are pixels and taps, or taps and pixels: a pixel
+// Convolutions as products; see operand.cuh. The rows and depths of an operand that reads an image are pixels and taps, or taps and pixels: a pixel
 // says where a window begins and a tap how far into the window its element lies. That their coordinates add up is all that the three passes
 // need.
 #pragma once
@@ -61,13 +61,14 @@ struct Taps {
 };
 
 // Windows is the operand whose rows are pixels and whose depths are the taps of the window there: neighbours are channels.
-struct Windows {
+template <class E> struct Windows {
+	typedef E Element;
 	static constexpr bool along_depth = true;
-	const float *base;
+	const E *base;
 	Pixels pixels;
 	Taps taps;
 	int height, width;
-	bool vector;
+	int word;
 
 	__device__ __forceinline__ Coordinate row(int i) const { return pixels(i); }
 	__device__ __forceinline__ Coordinate depth(int k) const { return taps(k); }
@@ -77,13 +78,14 @@ struct Windows {
 };
 
 // TapRows is the same the other way round: rows are taps, depths are pixels.
-struct TapRows {
+template <class E> struct TapRows {
+	typedef E Element;
 	static constexpr bool along_depth = false;
-	const float *base;
+	const E *base;
 	Pixels pixels;
 	Taps taps;
 	int height, width;
-	bool vector;
+	int word;
 
 	__device__ __forceinline__ Coordinate row(int i) const { return taps(i); }
 	__device__ __forceinline__ Coordinate depth(int k) const { return pixels(k); }
@@ -106,3 +108,46 @@ struct TapRows {
 
 #define IMAGE_TAPS \
 	{ tap_rows *tap_columns *channels, Divisor(tap_columns, tap_columns_magic), Divisor(channels, channels_magic), step_h, step_w, width, pitch }
+
+// The epilogue's parameters come from device.Epilogue, flags are those of matrix.cuh, and partial (parts, groups, m, n) is null unless the depth is cut
+// into parts of depth_per_part, as many as the grid is deep: it is (tiles, groups, parts). Tensor-core kernels are told their number of stages.
+#define IMAGE_ARGUMENTS                                                                                                           \
+	images, height, width, pitch, down, down_magic, across, across_magic, stride_h, stride_w, first_h, first_w, tap_rows, tap_columns, \
+		tap_columns_magic, channels, channels_magic, step_h, step_w
+
+// Forward: Y[pixel, k] = epilogue(sum over taps of X[pixel's window, tap]·W[k, tap]). The rows of the product are the output's pixels, its columns the
+// filters, its depth the taps (r, s, c) of one group. A group has `channels` of the pitch channels of X, and n of the k filters. W is (k, depth).
+#define CONV_FORWARD_PARAMETERS(E)                                                                                                         \
+	E *y, const E *__restrict__ x, const E *__restrict__ weight, float *partial, const float *bias, const E *residual, int n, int k, \
+		int depth_per_part, int act, int flags, IMAGE_PARAMETERS
+
+#define CONV_FORWARD_ARGUMENTS y, x, weight, partial, bias, residual, n, k, depth_per_part, act, flags, IMAGE_ARGUMENTS
+
+template <class T, class E, class... Stages> DEVICE void conv_forward(CONV_FORWARD_PARAMETERS(E), Stages... stages) {
+	const int group = blockIdx.y;
+	const Windows<E> windows = {x + group * channels, IMAGE_PIXELS, IMAGE_TAPS, height, width, word_of_a(flags)};
+	const int m = windows.pixels.count, depth = windows.taps.count;
+	const Matrix<E, true> filters = {weight + static_cast<index_t>(group) * n * depth, depth, n, depth, word_of_b(flags)};
+	Result<Dense, E> result = {{k}, y + group * n, bias ? bias + group * n : nullptr, residual ? residual + group * n : nullptr, m, n, act, flags};
+	result.keep_part(partial);
+	product(T(), windows, filters, result, place<T>(n, depth, depth_per_part), stages...);
+}
+
+// Gradient of the filters: DW[k, tap] (+)= sum over pixels of DY[pixel, k]·X[pixel's window, tap], in float32 whatever E is. The rows of the product are the
+// filters, its columns the taps (r, s, c) of one group, its depth the output's pixels. A group has `channels` of the pitch channels of X, and m of the k
+// filters. DW is (k, taps).
+#define CONV_FILTER_PARAMETERS(E)                                                                                                    \
+	float *dw, const E *__restrict__ x, const E *__restrict__ dy, float *partial, int m, int k, int depth_per_part, int flags, \
+		IMAGE_PARAMETERS
+
+#define CONV_FILTER_ARGUMENTS dw, x, dy, partial, m, k, depth_per_part, flags, IMAGE_ARGUMENTS
+
+template <class T, class E, class... Stages> DEVICE void conv_filter(CONV_FILTER_PARAMETERS(E), Stages... stages) {
+	const int group = blockIdx.y;
+	const TapRows<E> windows = {x + group * channels, IMAGE_PIXELS, IMAGE_TAPS, height, width, word_of_b(flags)};
+	const int n = windows.taps.count, depth = windows.pixels.count;
+	const Matrix<E, false> gradients = {dy + group * m, k, m, depth, word_of_a(flags)};
+	Result<Dense, float> result = {{n}, dw + static_cast<index_t>(group) * m * n, nullptr, nullptr, m, n, identity, flags};
+	result.keep_part(partial);
+	product(T(), gradients, windows, result, place<T>(n, depth, depth_per_part), stages...);
+}

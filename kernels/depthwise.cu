@@ -2,6 +2,8 @@
 // it. Threads go along the channels, where images are contiguous; the filter is brought to the same layout first.
 //
 //	taps    float32 (R·S, C)
+//
+// Images and filters are stored in float32 or bfloat16, and summed in float32 or wider.
 
 #include "activation.cuh"
 #include "rows.cuh"
@@ -10,20 +12,26 @@
 constexpr int threads = 256;
 
 // taps[t, c] = weight[c, t].
-EXPORT_KERNEL(depthwise_pack_f32, threads, 4, (float *taps, const float *__restrict__ weight, int count, int channels)) {
+template <class T> DEVICE void pack(float *taps, const T *weight, int count, int channels) {
 	const index_t n = static_cast<index_t>(count) * channels;
 	for (index_t i = grid_thread(); i < n; i += grid_threads()) {
 		const index_t t = i / channels, c = i - t * channels;
-		taps[i] = weight[c * count + t];
+		taps[i] = load(weight + (c * count + t));
 	}
 }
+
+#define PACK(suffix, T)                                                                                                    \
+	EXPORT_KERNEL(depthwise_pack##suffix, threads, 4, (float *taps, const T *__restrict__ weight, int count, int channels)) { \
+		pack(taps, weight, count, channels);                                                                               \
+	}
+FOR_EACH_TYPE(PACK)
 
 // A thread computes so many neighbouring outputs of a row, and reads each tap of the filter once for all of them.
 constexpr int tile = 4;
 
 // Y = act(the sum over the taps of X·taps + bias + residual). bias and residual may be absent.
-template <int Width>
-DEVICE void forward(float *y, const float *x, const float *taps, const float *bias, const float *residual, int act, int lanes, WINDOW) {
+template <int Width, class T>
+DEVICE void forward(T *y, const T *x, const float *taps, const float *bias, const T *residual, int act, int lanes, WINDOW) {
 	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	const int tiles = (out_columns + tile - 1) / tile;
 	for_each_row<Width>(static_cast<index_t>(images) * out_rows * tiles, channels, lanes, [&](index_t number, int c) {
@@ -57,20 +65,16 @@ DEVICE void forward(float *y, const float *x, const float *taps, const float *bi
 	});
 }
 
-EXPORT_KERNEL(depthwise_forward_f32, threads, 2,
-			  (float *y, const float *__restrict__ x, const float *__restrict__ taps, const float *__restrict__ bias, const float *residual, int act,
-			   int lanes, WINDOW)) {
-	forward<1>(y, x, taps, bias, residual, act, lanes, WINDOW_ARGUMENTS);
-}
-
-EXPORT_KERNEL(depthwise_forward_f32_x4, threads, 2,
-			  (float *y, const float *__restrict__ x, const float *__restrict__ taps, const float *__restrict__ bias, const float *residual, int act,
-			   int lanes, WINDOW)) {
-	forward<4>(y, x, taps, bias, residual, act, lanes, WINDOW_ARGUMENTS);
-}
+#define FORWARD(suffix, T, Width, blocks)                                                                                                    \
+	EXPORT_KERNEL(depthwise_forward##suffix, threads, 2,                                                                                     \
+				  (T *y, const T *__restrict__ x, const float *__restrict__ taps, const float *__restrict__ bias, const T *residual, int act, \
+				   int lanes, WINDOW)) {                                                                                                     \
+		forward<Width>(y, x, taps, bias, residual, act, lanes, WINDOW_ARGUMENTS);                                                            \
+	}
+FOR_EACH_STORAGE(FORWARD)
 
 // DX (+)= the sum over the windows that read this pixel of DY·taps.
-template <int Width> DEVICE void backward_data(float *dx, const float *dy, const float *taps, int accumulate, int lanes, WINDOW) {
+template <int Width, class T> DEVICE void backward_data(T *dx, const T *dy, const float *taps, int accumulate, int lanes, WINDOW) {
 	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
 		const Pixel i = pixel_of(number, height, width);
@@ -92,23 +96,19 @@ template <int Width> DEVICE void backward_data(float *dx, const float *dy, const
 	});
 }
 
-EXPORT_KERNEL(depthwise_backward_data_f32, threads, 4,
-			  (float *dx, const float *__restrict__ dy, const float *__restrict__ taps, int accumulate, int lanes, WINDOW)) {
-	backward_data<1>(dx, dy, taps, accumulate, lanes, WINDOW_ARGUMENTS);
-}
-
-EXPORT_KERNEL(depthwise_backward_data_f32_x4, threads, 4,
-			  (float *dx, const float *__restrict__ dy, const float *__restrict__ taps, int accumulate, int lanes, WINDOW)) {
-	backward_data<4>(dx, dy, taps, accumulate, lanes, WINDOW_ARGUMENTS);
-}
+#define BACKWARD_DATA(suffix, T, Width, blocks)                                                                                    \
+	EXPORT_KERNEL(depthwise_backward_data##suffix, threads, blocks,                                                                \
+				  (T *dx, const T *__restrict__ dy, const float *__restrict__ taps, int accumulate, int lanes, WINDOW)) {         \
+		backward_data<Width>(dx, dy, taps, accumulate, lanes, WINDOW_ARGUMENTS);                                                   \
+	}
+FOR_EACH_STORAGE(BACKWARD_DATA)
 
 // A thread keeps the sums of so many taps, so that a gradient is read once for all of them: a 3x3 filter.
 constexpr int group = 9;
 
 // partial[c, t, part] = the sum of DY·X over the outputs of one part, for the taps t of group blockIdx.z. A block covers `lanes` channels, a power of
 // two up to 32; its other threads divide the outputs among them, each at most gpu/depthwise.go's perThread. Above that all is float64.
-EXPORT_KERNEL(depthwise_backward_filter_f32, threads, 2,
-			  (double *partial, const float *__restrict__ x, const float *__restrict__ dy, int per_part, int lanes, WINDOW)) {
+template <class T> DEVICE void backward_filter(double *partial, const T *x, const T *dy, int per_part, int lanes, WINDOW) {
 	SHARED(double, sums, [threads]);
 	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	const int thread = threadIdx.x, lane = thread & (lanes - 1), c = blockIdx.x * lanes + lane, count = taps_r * taps_s;
@@ -126,12 +126,12 @@ EXPORT_KERNEL(depthwise_backward_filter_f32, threads, 2,
 		for (int number = first + thread / lanes; number < last; number += threads / lanes) {
 			const Pixel o = pixel_of(number, out_rows, out_columns);
 			const int top = rows.start(o.row), left = columns.start(o.column);
-			const float d = dy[static_cast<index_t>(number) * channels + c];
+			const float d = load(dy + (static_cast<index_t>(number) * channels + c));
 #pragma unroll
 			for (int t = 0; t < group; t++) {
 				const int h = top + down[t], w = left + across[t];
 				if (first_tap + t < count && h >= 0 && h < height && w >= 0 && w < width)
-					sum[t] += d * x[at(o.image, h, w, height, width, channels) + c];
+					sum[t] += d * load(x + (at(o.image, h, w, height, width, channels) + c));
 			}
 		}
 	}
@@ -148,6 +148,13 @@ EXPORT_KERNEL(depthwise_backward_filter_f32, threads, 2,
 			partial[(static_cast<index_t>(c) * count + tap) * gridDim.y + blockIdx.y] = sums[thread];
 	}
 }
+
+#define BACKWARD_FILTER(suffix, T)                                                                                             \
+	EXPORT_KERNEL(depthwise_backward_filter##suffix, threads, 2,                                                               \
+				  (double *partial, const T *__restrict__ x, const T *__restrict__ dy, int per_part, int lanes, WINDOW)) {     \
+		backward_filter(partial, x, dy, per_part, lanes, WINDOW_ARGUMENTS);                                                    \
+	}
+FOR_EACH_TYPE(BACKWARD_FILTER)
 
 // DWEIGHT[i] (+)= the sum of partial[i, 0..parts), one warp for each i.
 EXPORT_KERNEL(depthwise_add_parts_f64, threads, 4,

@@ -1,18 +1,27 @@
-// Operands and results that are matrices; see product.cuh.
+// Operands and results that are matrices; see operand.cuh.
 #pragma once
 
-#include "product.cuh"
+#include <type_traits>
 
-// The bits of the kernels' parameter `flags`.
-enum Flag { vector_a = 1, vector_b = 2, vector_result = 4, add_to_result = 8 };
+#include "activation.cuh"
+#include "operand.cuh"
+#include "tensor.cuh"
+
+// The bits of the kernels' parameter `flags`. A result of bf16 may be float32 after all: float_result.
+enum Flag { words_a = 1, words_b = 2, vector_result = 4, add_to_result = 8, half_words_a = 16, half_words_b = 32, float_result = 64 };
+
+// The words of an operand's neighbours, in bytes.
+DEVICE int word_of_a(int flags) { return flags & words_a ? 16 : flags & half_words_a ? 8 : 0; }
+DEVICE int word_of_b(int flags) { return flags & words_b ? 16 : flags & half_words_b ? 8 : 0; }
 
 // A Matrix is an operand with `rows` rows and `depths` depths, `pitch` elements from one row to the next if AlongDepth, else from one depth to the next.
-template <bool AlongDepth> struct Matrix {
+template <class E, bool AlongDepth> struct Matrix {
+	typedef E Element;
 	static constexpr bool along_depth = AlongDepth;
-	const float *base;
+	const E *base;
 	index_t pitch;
 	int rows, depths;
-	bool vector;
+	int word;
 
 	__device__ __forceinline__ Coordinate row(int i) const { return {AlongDepth ? i * pitch : i, i < rows ? 0 : outside, 0}; }
 	__device__ __forceinline__ Coordinate depth(int k) const { return {AlongDepth ? k : k * pitch, k < depths ? 0 : outside, 0}; }
@@ -26,32 +35,52 @@ struct Dense {
 	__device__ __forceinline__ void make_dense(index_t p) { pitch = p; }
 };
 
-// A Result stores rows of D, (m, n), where Rows places them, with the epilogue of device.Epilogue: act(d + bias[column] + residual).
-// bias and residual may be null.
-template <class Rows> struct Result {
+// A Result stores rows of D, (m, n), where Rows places them, with the epilogue of device.Epilogue: act(d + bias[column] + residual), computed in float32
+// and rounded once. bias and residual may be null. E is the type of what is stored and of the residual.
+template <class Rows, class E> struct Result {
 	Rows rows;
-	float *base;
-	const float *bias, *residual;
+	E *base;
+	const float *bias;
+	const E *residual;
 	int m, n, act, flags;
 
 	// keep_part makes the result that of this block's part of the sum if the depth is cut into parts: it goes to partial (parts, groups, m, n) as it
 	// is, and add_partials does the rest. partial is null where the depth is whole.
 	__device__ __forceinline__ void keep_part(float *partial) {
 		if (!partial) return;
-		base = partial + (static_cast<index_t>(blockIdx.z) * gridDim.y + blockIdx.y) * m * n;
+		base = reinterpret_cast<E *>(partial + (static_cast<index_t>(blockIdx.z) * gridDim.y + blockIdx.y) * m * n);
 		rows.make_dense(n);
-		bias = residual = nullptr;
+		bias = nullptr;
+		residual = nullptr;
 		act = identity;
-		flags &= ~add_to_result;
+		flags = (flags & ~add_to_result) | float_result;
+	}
+
+	__device__ __forceinline__ bool floats() const { return std::is_same<E, float>::value || flags & float_result; }
+
+	__device__ __forceinline__ float read(const E *p, index_t at) const {
+		if (floats()) return reinterpret_cast<const float *>(p)[at];
+		return to_float(reinterpret_cast<const bf16 *>(p)[at]);
 	}
 
 	__device__ __forceinline__ void store_element(index_t at, int column, float v) const {
-		if (flags & add_to_result) v += base[at];
+		if (flags & add_to_result) v += read(base, at);
 		if (bias) v += bias[column];
-		if (residual) v += residual[at];
-		base[at] = activate(act, v);
+		if (residual) v += read(residual, at);
+		v = activate(act, v);
+		if (floats())
+			reinterpret_cast<float *>(base)[at] = v;
+		else
+			reinterpret_cast<bf16 *>(base)[at] = to_bf16(v);
 	}
 
+	__device__ __forceinline__ float4 read4(const E *p, index_t at) const {
+		if (floats()) return load4(reinterpret_cast<const float *>(p) + at);
+		const uint2 pairs = load_vector<uint2>(p + at);
+		return make_float4(low_bf16(pairs.x), high_bf16(pairs.x), low_bf16(pairs.y), high_bf16(pairs.y));
+	}
+
+	// store stores four neighbours of a row.
 	__device__ __forceinline__ void store(int row, int column, float4 v) const {
 		if (row >= m || column >= n) return;
 		const index_t at = rows.row(row) + column;
@@ -62,10 +91,14 @@ template <class Rows> struct Result {
 			if (column + 3 < n) store_element(at + 3, column + 3, v.w);
 			return;
 		}
-		if (flags & add_to_result) v = sum(v, load4(base + at));
+		if (flags & add_to_result) v = sum(v, read4(base, at));
 		if (bias) v = sum(v, load4(bias + column));
-		if (residual) v = sum(v, load4(residual + at));
-		store4(base + at, activate(act, v));
+		if (residual) v = sum(v, read4(residual, at));
+		v = activate(act, v);
+		if (floats())
+			store4(reinterpret_cast<float *>(base) + at, v);
+		else
+			store_vector(base + at, make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w)));
 	}
 
 	static __device__ __forceinline__ float4 sum(float4 a, float4 b) { return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }

@@ -1,39 +1,7 @@
-// The main loop of matrix products and convolutions in exact float32: D[M, N] = A[M, K]·B[N, K]^T, K being the depth of the sum.
-//
-// A convolution is such a product if its operands are read through the right eyes ("implicit GEMM", Chetlur et al., cuDNN, arXiv:1410.0759): nothing
-// is unrolled in memory. What an operand must tell is where the element of a row and a depth lies, and it tells so as a sum of two coordinates, one of the
-// row and one of the depth. Those of the rows are computed once and kept in shared memory.
-//
-// An operand is a struct with
-//
-//	static constexpr bool along_depth  neighbours in memory are neighbours along the depth, else along the rows
-//	bool vector                        4 of these neighbours, from a multiple of 4 on, are one aligned 16-byte word, inside or outside together
-//	Coordinate row(int), depth(int)    for every number from 0 up; they are outside beyond the operand's size
-//	bool inside(Coordinate row, Coordinate depth)
-//	const float *base
-//
-// A main loop for tensor cores takes the same operands: only Tile, Stage and multiply know how the product is computed.
+// The main loop of matrix products and convolutions in exact float32; see operand.cuh for what it multiplies.
 #pragma once
 
-#include "activation.cuh"
-#include "cuda.cuh"
-
-// A Coordinate is half of the way to an element: both offsets add up to its place, and both h and both w to its place in the image, which may
-// lie in the padding. Matrices have no image and use h alone, which is zero or `outside`.
-struct __align__(16) Coordinate {
-	index_t offset; // elements
-	int h, w;
-};
-
-// outside is far above every image: package gpu sees to it that coordinates stay below 2^29.
-constexpr int outside = -(1 << 30);
-
-// UNROLL unrolls the loop behind it. The sums and the fragments are then registers, and on the host single variables, whose accesses need no check.
-#ifdef CNNCTL_EMU
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL _Pragma("unroll")
-#endif
+#include "operand.cuh"
 
 // The depth of one stage of shared memory.
 constexpr int stage_depth = 16;
@@ -84,7 +52,7 @@ template <int Rows, int Threads, class Operand> struct Stage {
 	__device__ __forceinline__ void fetch(const Operand &op, const Coordinate *rows, int k) {
 		if (Operand::along_depth) {
 			k += inner();
-			if (op.vector) {
+			if (op.word == 16) {
 				const Coordinate depth = op.depth(k);
 UNROLL
 				for (int i = 0; i < words; i++) fetch_word(i, op, rows[outer() + i * step], depth);
@@ -102,7 +70,7 @@ UNROLL
 UNROLL
 		for (int i = 0; i < words; i++) {
 			const Coordinate depth = op.depth(k + i * step);
-			if (op.vector) {
+			if (op.word == 16) {
 				fetch_word(i, op, rows[inner()], depth);
 				continue;
 			}
@@ -155,32 +123,33 @@ UNROLL
 	}
 }
 
-// product computes a tile over depths first to last and hands it to the result, four neighbours of a row at a time. The tile begins
-// at row m0 of A and row n0 of B. All threads of the block take part; `first` is a multiple of stage_depth.
-template <class T, class A, class B, class Result>
-DEVICE void product(const A &a, const B &b, const Result &result, int m0, int n0, int first, int last) {
+// product computes a tile over the depths of its place and hands it to the result, four neighbours of a row at a time. All threads of
+// the block take part; the first depth is a multiple of stage_depth.
+template <int M, int N, int RM, int RN, class A, class B, class Result>
+DEVICE void product(Tile<M, N, RM, RN>, const A &a, const B &b, const Result &result, const Place &p) {
+	typedef Tile<M, N, RM, RN> T;
 	typedef Stage<T::m, T::threads, A> StageA;
 	typedef Stage<T::n, T::threads, B> StageB;
 	SHARED(typename StageA::Shared, stage_a, [2]);
 	SHARED(typename StageB::Shared, stage_b, [2]);
 	SHARED(Coordinate, rows, [T::m + T::n]);
-	for (int i = threadIdx.x; i < T::m; i += T::threads) rows[i] = a.row(m0 + i);
-	for (int i = threadIdx.x; i < T::n; i += T::threads) rows[T::m + i] = b.row(n0 + i);
+	for (int i = threadIdx.x; i < T::m; i += T::threads) rows[i] = a.row(p.m0 + i);
+	for (int i = threadIdx.x; i < T::n; i += T::threads) rows[T::m + i] = b.row(p.n0 + i);
 	__syncthreads();
 
 	float sum[T::rm][T::rn] = {};
 	StageA load_a;
 	StageB load_b;
-	if (first < last) {
-		load_a.fetch(a, rows, first);
-		load_b.fetch(b, rows + T::m, first);
+	if (p.first < p.last) {
+		load_a.fetch(a, rows, p.first);
+		load_b.fetch(b, rows + T::m, p.first);
 		load_a.store(stage_a[0]);
 		load_b.store(stage_b[0]);
 	}
 	__syncthreads();
 	int now = 0;
-	for (int k = first; k < last; k += stage_depth, now ^= 1) {
-		const bool more = k + stage_depth < last;
+	for (int k = p.first; k < p.last; k += stage_depth, now ^= 1) {
+		const bool more = k + stage_depth < p.last;
 		if (more) {
 			load_a.fetch(a, rows, k + stage_depth);
 			load_b.fetch(b, rows + T::m, k + stage_depth);
@@ -193,21 +162,10 @@ DEVICE void product(const A &a, const B &b, const Result &result, int m0, int n0
 		__syncthreads();
 	}
 
-	const int row = m0 + thread_row<T>(), column = n0 + thread_column<T>();
+	const int row = p.m0 + thread_row<T>(), column = p.n0 + thread_column<T>();
 UNROLL
 	for (int i = 0; i < T::rm; i++)
 UNROLL
 		for (int j = 0; j < T::rn; j += 4)
 			result.store(row + i / 4 * 16 + i % 4, column + j / 4 * 32, make_float4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]));
-}
-
-// The tile of this block and its part of the depth. The grid is (tiles, groups, parts); blocks that follow each other share the rows of A.
-struct Place {
-	int m0, n0, first, last;
-};
-
-template <class T> DEVICE Place place(int n, int depth, int depth_per_part) {
-	const int across = (n + T::n - 1) / T::n, first = blockIdx.z * depth_per_part;
-	return {static_cast<int>(blockIdx.x / across) * T::m, static_cast<int>(blockIdx.x % across) * T::n, first,
-			min(first + depth_per_part, depth)};
 }

@@ -11,6 +11,10 @@ struct bf16 {
 
 DEVICE float to_float(bf16 v) { return __uint_as_float(static_cast<uint32_t>(v.bits) << 16); }
 
+// The halves of two neighbours that were read as one word.
+DEVICE float low_bf16(uint32_t pair) { return __uint_as_float(pair << 16); }
+DEVICE float high_bf16(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
+
 #ifdef CNNCTL_EMU
 #include "emu/tensor.h"
 #else
@@ -35,6 +39,9 @@ DEVICE uint32_t to_tf32(float v) {
 	asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(v));
 	return r;
 }
+
+// keep makes the compiler hold a value in a register where it would rather work it out each time.
+DEVICE void keep(int &v) { asm volatile("" : "+r"(v)); }
 
 DEVICE uint32_t shared_address(const void *p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 

@@ -109,24 +109,14 @@ static void dw_filter(const cnn_image *m, const float *dy, float *sum, int64_t r
 			vf acc[3][3];
 			UNROLL for (int t = 0; t < 3; t++)
 				UNROLL for (int u = 0; u < 3; u++) acc[t][u] = vset(0);
-			const int whole = r == 3 && k == VL && hi > lo;
-			if (whole) {
-				const float *x0 = in[0] + (lo * step + first) * c, *x1 = in[1] + (lo * step + first) * c, *x2 = in[2] + (lo * step + first) * c;
-				for (int64_t j = lo; j < hi; j++, x0 += step * c, x1 += step * c, x2 += step * c) {
-					const vf g = vload(d + j * c);
-					UNROLL for (int u = 0; u < 3; u++) {
-						acc[0][u] = vfma(vload(x0 + u * c), g, acc[0][u]);
-						acc[1][u] = vfma(vload(x1 + u * c), g, acc[1][u]);
-						acc[2][u] = vfma(vload(x2 + u * c), g, acc[2][u]);
-					}
-				}
-			}
 			for (int64_t j = 0; j < m->q; j++) {
-				if (whole && j == lo)
-					j = hi;
-				if (j == m->q)
-					break;
 				const vf g = vloadn(d + j * c, k);
+				if (j >= lo && j < hi && r == 3 && k == VL) {
+					const int64_t at = (j * step + first) * c;
+					UNROLL for (int t = 0; t < 3; t++)
+						UNROLL for (int u = 0; u < 3; u++) acc[t][u] = vfma(vload(in[t] + at + u * c), g, acc[t][u]);
+					continue;
+				}
 				UNROLL for (int t = 0; t < 3; t++)
 					UNROLL for (int u = 0; u < 3; u++) {
 						const int64_t at = j * step + first + u;

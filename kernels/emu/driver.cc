@@ -148,7 +148,7 @@ EMU_API cuDeviceGetAttribute(int *value, int attribute, int device) {
 	case 38: *value = 4 << 20; return success;             // L2 cache
 	case 75: *value = capability() / 10; return success;
 	case 76: *value = capability() % 10; return success;
-	case 81: *value = shared_limit(); return success;      // shared memory of a multiprocessor
+	case 81: *value = shared_limit() + 1024; return success; // shared memory of a multiprocessor, of which each block costs 1 KiB more than it asks for
 	case 97: *value = shared_limit(); return success;      // shared memory of a block that asks for it
 	}
 	*value = 0;

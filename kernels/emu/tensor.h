@@ -25,6 +25,8 @@ DEVICE uint32_t to_tf32(float v) {
 	return (u + 0x1000) & 0xffffe000u;
 }
 
+DEVICE void keep(int &) {}
+
 template <int Bytes> DEVICE void copy_async(void *shared, const void *global, bool valid) {
 	static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16, "the sizes that cp.async knows");
 	emu::copy_async(shared, global, Bytes, valid);
