@@ -97,7 +97,7 @@ func (c *Checkpoint) foreign(as Foreign) error {
 		c.Spec.Model = d.Model
 	}
 	if c.Spec.Model == "" {
-		if c.Spec.Model, err = c.inferModel(); err != nil {
+		if c.Spec.Model, err = c.inferModel(as.Input.Size); err != nil {
 			return err
 		}
 	}
@@ -168,8 +168,8 @@ func (c *Checkpoint) classes(info zoo.Info, channels int) (int, error) {
 	return info.Classes, nil
 }
 
-// inferModel returns the one model of the zoo whose tensors the file holds.
-func (c *Checkpoint) inferModel() (string, error) {
+// inferModel returns the one model of the zoo whose tensors the file holds, for images of that size if it is not 0: the tensors of some depend on it.
+func (c *Checkpoint) inferModel(size int) (string, error) {
 	var fit []string
 	for _, info := range zoo.Models() {
 		channels := c.channels(info)
@@ -179,6 +179,9 @@ func (c *Checkpoint) inferModel() (string, error) {
 		}
 		in := info.Input
 		in.C = channels
+		if size > 0 {
+			in.H, in.W = size, size
+		}
 		g, err := zoo.Build(info.Name, in, classes, zoo.Options{})
 		if err == nil && c.file.Match("", wants(g.Params())) == nil {
 			fit = append(fit, info.Name)
@@ -188,7 +191,7 @@ func (c *Checkpoint) inferModel() (string, error) {
 	case 1:
 		return fit[0], nil
 	case 0:
-		return "", fmt.Errorf("%s: %w: its tensors are those of no model here; give --model to see in what they differ", c.Path(), ErrWeights)
+		return "", fmt.Errorf("%s: %w: its tensors are those of no model here; say which it is to see in what they differ, and with --image-size for what size of image", c.Path(), ErrWeights)
 	}
 	return "", fmt.Errorf("%w: %s may hold any of %s, whose tensors have the same names and shapes; say which with --model", ErrConfig, c.Path(), strings.Join(fit, ", "))
 }

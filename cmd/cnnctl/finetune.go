@@ -151,7 +151,11 @@ func tuneSettings(cmd *cobra.Command, args []string, config, published string, i
 	if err != nil {
 		return given, usageError{err}
 	}
-	c := tuneDefaults(train.Defaults(info))
+	own := train.Defaults(info)
+	c := tuneDefaults(own)
+	if given.Strategy == string(transfer.Scratch) { // the recipe of the model, for as many epochs
+		c.Opt, c.LR, c.Momentum, c.WeightDecay, c.WarmupEpochs, c.LabelSmoothing = own.Opt, own.LR, own.Momentum, own.WeightDecay, own.WarmupEpochs, own.LabelSmoothing
+	}
 	if err := read(&c); err != nil {
 		return c, err
 	}

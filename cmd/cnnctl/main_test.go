@@ -19,8 +19,18 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "cnnctl-cache")
+	if err != nil {
+		panic(err)
+	}
+	cacheHome = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
+
+// cacheHome is where the processes of the tests keep features, in place of the user's cache.
+var cacheHome string
 
 // command prepares a run of cnnctl.
 func command(ctx context.Context, args ...string) *exec.Cmd {
@@ -29,7 +39,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 		panic(err)
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Env = append(os.Environ(), beMain+"=1", "NO_COLOR=", "TERM=xterm")
+	cmd.Env = append(os.Environ(), beMain+"=1", "NO_COLOR=", "TERM=xterm", "XDG_CACHE_HOME="+cacheHome)
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
