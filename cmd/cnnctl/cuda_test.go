@@ -49,19 +49,8 @@ func TestTrainOnCUDA(t *testing.T) {
 	}
 	work := t.TempDir()
 	args := []string{"train", "lenet5", "--data", writeIDX(t, 8, 4, 12), "--epochs", epochs, "-b", "4", "--project", "p", "--device"}
-	cnnctl(t, work, append(args, "cuda")...).want(t, exitDone, "cuda:0", "Done")
 	cnnctl(t, work, append(args, "cpu", "--name", "cpu")...).want(t, exitDone, "Done")
-
-	p := start(t, work, append(args, "cuda")...)
-	p.await(1, "epoch")
-	p.signal(syscall.SIGTERM)
-	p.end().want(t, exitTerminate)
-	whole, stopped := filepath.Join(work, "p", "lenet5"), filepath.Join(work, "p", "lenet5-2")
-	if n := len(results(t, stopped)); n >= len(results(t, whole)) {
-		t.Fatalf("the run had %d rows of results when it was stopped: it is too short", n)
-	}
-	cnnctl(t, work, "train", "--resume", stopped).want(t, exitDone, "Resuming", "Done")
-	sameRun(t, stopped, whole)
+	whole, stopped := stopAndResume(t, work, "lenet5", append(args, "cuda"))
 	// Neither the graph nor the time at which copies and kernels happen leaves a trace.
 	for i, c := range []struct {
 		pace string // of the emulated driver
@@ -72,18 +61,54 @@ func TestTrainOnCUDA(t *testing.T) {
 		sameRun(t, filepath.Join(work, "p", fmt.Sprint("lenet5-", 3+i)), whole)
 	}
 
-	gpu, cpu := results(t, whole), results(t, filepath.Join(work, "p", "cpu"))
-	for i := 1; i <= 2; i++ { // later, rounding has grown
-		for j, name := range cpu[0] {
+	onCPU := filepath.Join(work, "p", "cpu")
+	sameLosses(t, whole, onCPU, 1e-5)
+	cnnctl(t, work, "eval", "--run", stopped, "--device", "cuda:0").want(t, exitDone, "on 4 samples")
+
+	// In other precisions too a run that is stopped and continued ends with the same bits, and its losses are near those in float32: within the rounding
+	// of one factor of a product.
+	for _, c := range []struct {
+		precision string
+		tolerance float64
+	}{{"tf32", 1.0 / (1 << 11)}, {"bf16", 1.0 / (1 << 8)}} {
+		whole, stopped := stopAndResume(t, work, c.precision, append(args, "cuda", "--precision", c.precision, "--name", c.precision))
+		sameLosses(t, whole, onCPU, c.tolerance)
+		cnnctl(t, work, "train", "--resume", stopped, "--precision", "fp32").want(t, exitUsage, "--precision")
+		cnnctl(t, work, "eval", "--run", stopped, "--device", "cuda", "--precision", c.precision).want(t, exitDone, "on 4 samples")
+	}
+}
+
+// stopAndResume trains, trains again, stops that and continues it, and wants the same of both.
+func stopAndResume(t *testing.T, work, name string, args []string) (whole, stopped string) {
+	t.Helper()
+	cnnctl(t, work, args...).want(t, exitDone, "cuda:0", "Done")
+	p := start(t, work, args...)
+	p.await(1, "epoch")
+	p.signal(syscall.SIGTERM)
+	p.end().want(t, exitTerminate)
+	whole, stopped = filepath.Join(work, "p", name), filepath.Join(work, "p", name+"-2")
+	if n := len(results(t, stopped)); n >= len(results(t, whole)) {
+		t.Fatalf("the run had %d rows of results when it was stopped: it is too short", n)
+	}
+	cnnctl(t, work, "train", "--resume", stopped).want(t, exitDone, "Resuming", "Done")
+	sameRun(t, stopped, whole)
+	return whole, stopped
+}
+
+// sameLosses compares the losses of the first two epochs of two runs; later, rounding has grown.
+func sameLosses(t *testing.T, run, other string, tolerance float64) {
+	t.Helper()
+	a, b := results(t, run), results(t, other)
+	for i := 1; i <= 2; i++ {
+		for j, name := range a[0] {
 			if !strings.HasSuffix(name, "loss") {
 				continue
 			}
-			if got, want := number(t, gpu[i][j]), number(t, cpu[i][j]); math.Abs(got-want) > 1e-5*want {
-				t.Errorf("epoch %d: %s is %v, on the CPU %v", i, name, got, want)
+			if got, want := number(t, a[i][j]), number(t, b[i][j]); math.Abs(got-want) > tolerance*want {
+				t.Errorf("epoch %d: %s is %v in %s, wanted %v within %v of it", i, name, got, run, want, tolerance)
 			}
 		}
 	}
-	cnnctl(t, work, "eval", "--run", stopped, "--device", "cuda:0").want(t, exitDone, "on 4 samples")
 }
 
 // A device that is not there, and one that fails, end the process with a reason and the documented code.
