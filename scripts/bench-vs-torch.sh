@@ -7,7 +7,7 @@
 # A ROW is a model of the list below, with ":eval" for inference; without any, all are measured. Each PYTHON (default python3) must have PyTorch
 # and torchvision; with several, the fastest one of each row counts. A round is a turn of cnnctl and then a turn of each PyTorch, about SECONDS
 # long, and its ratio is the median time of PyTorch's steps over that of cnnctl's. THREADS sets the number of threads of both (default: all).
-# Nothing else should run meanwhile.
+# Nothing else may run meanwhile: a row whose largest ratio is more than half above its smallest is not kept, and the exit code is 1.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 rounds=7 seconds=1 folder=$root/docs/benchmarks pythons=() table_only=
@@ -120,6 +120,9 @@ summary() {
 		list=$(printf '%s\n' "${t[@]}" | sort -g)
 		echo "result $i min $(head -1 <<<"$list") median $(median <<<"${t[*]}") max $(tail -1 <<<"$list")," \
 			"cnnctl $(speed "$1" 0) images/s, torch $(speed "$1" "$i") images/s"
+		# PyTorch's threads spin while they wait for each other, so that on busy cores it loses many times its share.
+		[ "$(printf '%s\n' "${t[@]}" | sort -g | awk 'NR == 1 { min = $1 } { max = $1 } END { print (max > 1.5 * min) }')" = 0 ] ||
+			echo "bench-vs-torch.sh: the ratios of side $i differ too much for a result: something else ran" >&2
 	done
 }
 
@@ -172,11 +175,18 @@ if [ -n "$table_only" ]; then
 fi
 for row in "${rows[@]}"; do batch "$row" >/dev/null; done
 (cd "$root" && go build -o "$work/cnnctl" ./cmd/cnnctl)
+disturbed=
 mkdir -p "$folder"
 for row in "${rows[@]}"; do
 	measure "$row" >"$work/raw"
-	summary "$work/raw" >"$work/summary"
-	cat "$work/raw" "$work/summary" >"$folder/vs-torch-${row/:/-}.txt"
+	summary "$work/raw" >"$work/summary" 2>"$work/disturbed"
+	if [ -s "$work/disturbed" ]; then
+		cat "$work/disturbed" >&2
+		disturbed=yes
+	else
+		cat "$work/raw" "$work/summary" >"$folder/vs-torch-${row/:/-}.txt"
+	fi
 	sed "s/^/$row: /" "$work/summary"
 done
-[ "$folder" != "$root/docs/benchmarks" ] || renew
+[ "$folder" != "$root/docs/benchmarks" ] || ! compgen -G "$folder/vs-torch-*.txt" >/dev/null || renew
+[ -z "$disturbed" ]
