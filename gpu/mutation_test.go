@@ -50,7 +50,7 @@ var mutations = []struct{ file, old, new string }{
 	{"tensor_product.cuh", "wait_async<2>();", "wait_async<3>();"},
 	{"tensor_product.cuh", "wait_async<1>();", "wait_async<2>();"},
 	{"tensor_product.cuh", "		commit_async(); // an empty", "		if (next < p.last) commit_async(); // an empty"},
-	{"tensor_product.cuh", "ring + read * ring_step", "ring + write * ring_step"},
+	{"tensor_product.cuh", "read = read + 1 == stages", "read = read + 2 == stages"},
 	{"tensor_product.cuh", "write = write + 1 == stages", "write = write + 2 == stages"},
 	{"tensor_product.cuh", "k < p.last; k +=", "k <= p.last; k +="},
 	{"tensor_product.cuh", "(word ^ turn)", "(word | turn)"},
