@@ -36,7 +36,7 @@ build: kernels
 ## kernels: compile the CUDA kernels
 .PHONY: kernels
 kernels:
-	$(MAKE) -C kernels NVCC=$(nvcc) fatbins
+	$(MAKE) -C kernels -j$(shell getconf _NPROCESSORS_ONLN) NVCC=$(nvcc) fatbins
 endif
 
 ## test: run all tests
@@ -49,6 +49,35 @@ test:
 test-cuda: need-toolkit
 	$(with_cuda) $(GO) test -tags cuda ./gpu/... ./kernels
 	$(with_cuda) $(GO) test -tags cuda -run CUDA ./cmd/cnnctl ./zoo
+
+# What the GPU's machine needs, in the places where the tests look for it: the tests' programs stand in the folders of their packages. All of them embed the
+# same kernels, which a compressor sees if it looks back far enough.
+bundle := dist/gpu-bundle
+bundled_tests := gpu zoo cmd/cnnctl
+
+## gpu-bundle: build dist/gpu-bundle.tar.xz, with which scripts/gpu-check.sh tests and measures on a machine that has a GPU and nothing else
+.PHONY: gpu-bundle
+gpu-bundle: gpu-bundle-folder
+	tar -C dist -c gpu-bundle | xz -9 >$(bundle).tar.xz
+	@ls -l $(bundle).tar.xz
+
+.PHONY: gpu-bundle-folder
+gpu-bundle-folder: need-toolkit build
+	rm -rf $(bundle)
+	mkdir -p $(bundle)/bin $(bundle)/scripts $(bundle)/kernels $(addprefix $(bundle)/,$(bundled_tests))
+	cp bin/cnnctl $(bundle)/bin
+	cp scripts/gpu-check.sh scripts/gpu-torch.py scripts/gpu-report.py $(bundle)/scripts
+	cp kernels/*.cu kernels/*.cuh $(bundle)/kernels && cp -r kernels/bin $(bundle)/kernels
+	cp -r zoo/testdata $(bundle)/zoo
+	for p in $(bundled_tests); do \
+		$(with_cuda) $(GO) test -c -tags cuda -ldflags '-s -w' -o $(bundle)/$$p/$$(basename $$p).test ./$$p || exit 1; done
+	{ git log -1 --format='commit %h of %cs' || echo 'commit unknown'; $(nvcc) --version | sed -n '$$p'; } >$(bundle)/COMMIT 2>/dev/null
+
+## gpu-rehearsal: do what scripts/gpu-check.sh does on a GPU, on the smallest sizes, on the emulated driver
+.PHONY: gpu-rehearsal
+gpu-rehearsal: gpu-bundle-folder
+	$(MAKE) -C kernels emu
+	$(bundle)/scripts/gpu-check.sh --driver .tools/emu/libcuda-emu.so
 
 .PHONY: need-toolkit
 need-toolkit:
@@ -96,7 +125,7 @@ fuzz:
 ## clean: remove what make has built
 .PHONY: clean
 clean:
-	rm -rf bin
+	rm -rf bin dist
 	$(MAKE) -C kernels clean
 
 ## help: show this list
