@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -93,15 +94,37 @@ func (r *Run) openPretrained() error {
 	if err != nil {
 		return err
 	}
+	if s.Kind == transfer.Scratch {
+		return errors.Join(r.forgetPreprocess(from), from.Close())
+	}
 	if c.Preprocess == nil {
 		c.Preprocess = &from.Spec.Preprocess
 		r.tuning.notes = append(r.tuning.notes, from.Notes...)
 	}
-	if s.Kind == transfer.Scratch {
-		r.tuning.notes = append(r.tuning.notes, "scratch: of "+from.Path()+" only the preprocessing is used")
-		return from.Close()
-	}
 	r.tuning.from = from
+	return nil
+}
+
+// WithRecipe returns c with the optimizer, rate, decay, warm-up and label smoothing of other settings: those of a model's own training, which random
+// weights need where c has those of fine-tuning. Epochs, schedule, batch size and data stay.
+func (c Config) WithRecipe(own Config) Config {
+	c.Opt, c.LR, c.Momentum, c.WeightDecay, c.WarmupEpochs, c.LabelSmoothing = own.Opt, own.LR, own.Momentum, own.WeightDecay, own.WarmupEpochs, own.LabelSmoothing
+	return c
+}
+
+// forgetPreprocess keeps of a checkpoint's preprocessing the size alone. Initialisers assume inputs of about unit variance, and the values that
+// pretrained weights are used to may be anything: on pixels from -128 to 127, random weights give scores so large that the first steps kill them.
+func (r *Run) forgetPreprocess(from *Checkpoint) error {
+	c := &r.Config
+	pre := c.Preprocess
+	if pre == nil {
+		pre = &from.Spec.Preprocess
+	}
+	if c.ImageSize == 0 {
+		c.ImageSize = pre.Size[0]
+	}
+	c.Preprocess = nil
+	r.tuning.notes = append(r.tuning.notes, fmt.Sprintf("scratch: of %s only the input's size is used; images are normalised by their own mean and deviation", from.Path()))
 	return nil
 }
 

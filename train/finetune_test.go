@@ -333,3 +333,24 @@ func TestAuto(t *testing.T) {
 		t.Errorf("strategy %q, notes %q, %v", args.Strategy, notes, err)
 	}
 }
+
+// Random weights see images normalised by their own statistics, whatever the pretrained ones were used to: bytes of 0 to 255, say, would kill them.
+func TestScratchForgetsThePreprocessing(t *testing.T) {
+	folder := writeStrokes(t, 10, 16)
+	weights := writePretrained(t, "lenet5_relu", graph.Shape{H: 20, W: 20, C: 3}, 5)
+	for strategy, foreign := range map[string]bool{"full": true, "scratch": false} {
+		c := tuned(t, "lenet5_relu", folder, weights, strategy)
+		c.Weights = weights
+		r, err := Start(t.Context(), c, newDevice(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := r.Spec.Preprocess
+		if p.Size != [2]int{20, 20} || (p.Mean[0] == 0.4 && p.Std[0] == 0.25) != foreign {
+			t.Errorf("%s: size %v, mean %v, deviation %v; the checkpoint's are 20x20, 0.4, 0.25, wanted with this strategy: %v", strategy, p.Size, p.Mean, p.Std, foreign)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

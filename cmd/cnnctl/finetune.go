@@ -154,7 +154,7 @@ func tuneSettings(cmd *cobra.Command, args []string, config, published string, i
 	own := train.Defaults(info)
 	c := tuneDefaults(own)
 	if given.Strategy == string(transfer.Scratch) { // the recipe of the model, for as many epochs
-		c.Opt, c.LR, c.Momentum, c.WeightDecay, c.WarmupEpochs, c.LabelSmoothing = own.Opt, own.LR, own.Momentum, own.WeightDecay, own.WarmupEpochs, own.LabelSmoothing
+		c = c.WithRecipe(own)
 	}
 	if err := read(&c); err != nil {
 		return c, err

@@ -122,7 +122,12 @@ func (d *diagnosis) train(ctx context.Context, name string, strategy transfer.Ki
 	if strategy != transfer.Full { // settings for which the others have no use
 		c.FreezeEpochs, c.LRMult, c.LayerDecay = 0, 0, 0
 	}
-	if strategy == transfer.Scratch {
+	if strategy == transfer.Scratch { // a fair chance: the model's own recipe, not that of pretrained weights
+		info, err := zoo.Lookup(c.Model)
+		if err != nil {
+			return err
+		}
+		c = c.WithRecipe(train.Defaults(info))
 		c.HeadInit = ""
 	}
 	run, err := train.Start(ctx, c, dev)

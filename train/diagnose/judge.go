@@ -138,7 +138,7 @@ func ordinary(r *Report) Finding {
 		f := Finding{Kind: Healthy, Why: fmt.Sprintf("the pretrained weights reach %s (%s), random ones %s at the same budget: scratch is worse by %.1f points", percent(best.Top1), best.Strategy,
 			percent(r.Scratch.Top1), 100*(best.Top1-r.Scratch.Top1))}
 		if chance := 1 / float64(r.Classes); r.Scratch.Fit < chance+(1-chance)*StillGuesses {
-			f.Why += fmt.Sprintf("; but at this rate random weights learn nothing at all (%s of their training images): a lower --lr may show what they can do", percent(r.Scratch.Fit))
+			f.Why += fmt.Sprintf("; but in so few epochs random weights learn nothing at all (%s of their training images): more --epochs may show what they can do", percent(r.Scratch.Fit))
 		}
 		switch {
 		case r.better(r.Full, r.Probe):
