@@ -23,14 +23,11 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	cacheHome = dir
+	os.Setenv("XDG_CACHE_HOME", dir) // for the processes of the tests, in place of the user's cache
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
-
-// cacheHome is where the processes of the tests keep features, in place of the user's cache.
-var cacheHome string
 
 // command prepares a run of cnnctl.
 func command(ctx context.Context, args ...string) *exec.Cmd {
@@ -39,7 +36,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 		panic(err)
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Env = append(os.Environ(), beMain+"=1", "NO_COLOR=", "TERM=xterm", "XDG_CACHE_HOME="+cacheHome)
+	cmd.Env = append(os.Environ(), beMain+"=1", "NO_COLOR=", "TERM=xterm")
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
