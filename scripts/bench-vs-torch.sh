@@ -91,7 +91,8 @@ measure() {
 		steps[i]=$(tr ' ' '\n' <<<"$reply" | sort -g | awk -v s="$seconds" 'NR == 1 { n = int(s / $1); print (n < 1 ? 1 : n > 500 ? 500 : n) }')
 	done
 	for r in $(seq "$rounds"); do
-		# While both sides wait, nothing but the reader of this file should be running.
+		# While both sides wait, nothing but the reader of this file should be running; PyTorch's threads take a while to go to sleep.
+		sleep 0.3
 		echo "round $r others: $(awk '{ split($4, n, "/"); print n[1] - 1 }' /proc/loadavg 2>/dev/null || echo 0)"
 		for i in "${!to[@]}"; do
 			ask "$i" "${steps[$i]}"
