@@ -146,7 +146,7 @@ table() {
 		f=$folder/vs-torch-${row/:/-}.txt
 		[ -f "$f" ] || continue
 		awk -v row="$row" '
-			/^row/ { batch = $6; sub(",", "", batch) }
+			/^row/ { batch = $5; sub(",", "", batch) }
 			/^side/ { name[$2] = $3 " " $4; sub(/a0$/, "", name[$2]) }
 			/^peak/ { peak[$2] = $3 " " $4 }
 			/^result/ { if (!best || $6 < ratio) { best = $2; min = $4; ratio = $6; max = $8; sub(",", "", max); ours = $10; theirs = $13 } }
