@@ -180,7 +180,8 @@ func peakWithoutWork(e *Emit) int64 {
 			rest = append(rest, b)
 		}
 	}
-	return peakLive(rest, len(e.calls))
+	peak, _ := peakLive(rest, len(e.calls))
+	return peak
 }
 
 // emit lays down the whole program in order.

@@ -66,7 +66,7 @@ func layout(bufs []*buffer, calls int) (arena, peak int64) {
 			own = append(own, b)
 		}
 	}
-	peak = peakLive(own, calls)
+	peak, top := peakLive(own, calls)
 	bySize := func(a, b *buffer) int { return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.id, b.id)) }
 	byFirst := func(a, b *buffer) int { return cmp.Or(cmp.Compare(a.first, b.first), bySize(a, b)) }
 	byLife := func(a, b *buffer) int {
@@ -76,9 +76,19 @@ func layout(bufs []*buffer, calls int) (arena, peak int64) {
 		area := func(x *buffer) int64 { return x.bytes * int64(x.last-x.first+1) }
 		return cmp.Or(cmp.Compare(area(b), area(a)), cmp.Compare(a.id, b.id))
 	}
+	// What is alive at the peak has no slack: it goes first, the rest into what it leaves.
+	byPeak := func(a, b *buffer) int {
+		rest := func(x *buffer) int {
+			if x.first <= top && top <= x.last {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(rest(a), rest(b)), byLife(a, b))
+	}
 	best := int64(-1)
 	var offsets []int64
-	for _, order := range []func(a, b *buffer) int{bySize, byLife, byFirst, byArea} {
+	for _, order := range []func(a, b *buffer) int{bySize, byLife, byFirst, byArea, byPeak} {
 		sorted := slices.SortedStableFunc(slices.Values(own), order)
 		if n := place(sorted); best < 0 || n < best {
 			best = n
@@ -119,17 +129,18 @@ func place(bufs []*buffer) (arena int64) {
 	return arena
 }
 
-// peakLive returns the largest sum of the sizes of buffers that are alive during one call.
-func peakLive(bufs []*buffer, calls int) int64 {
+// peakLive returns the largest sum of the sizes of buffers that are alive during one call, and the first such call.
+func peakLive(bufs []*buffer, calls int) (peak int64, call int) {
 	change := make([]int64, calls+2)
 	for _, b := range bufs {
 		change[b.first] += b.size()
 		change[b.last+1] -= b.size()
 	}
-	var live, peak int64
-	for _, c := range change {
-		live += c
-		peak = max(peak, live)
+	var live int64
+	for i, c := range change {
+		if live += c; live > peak {
+			peak, call = live, i
+		}
 	}
-	return peak
+	return peak, call
 }
