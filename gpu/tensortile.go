@@ -40,7 +40,7 @@ func (q plan) residentTensor(gpu Info) int64 { return max(1, q.fitting(q.stages,
 
 // tensorStage estimates the cycles that a stage takes on tensor cores in a multiprocessor with so many blocks.
 //
-//	The multiply-adds are m·n·depth, at the tensor cores' rate.
+//	The multiply-adds are m·n·depth, at the tensor cores' rate (Info.multiplyAdds).
 //	Shared memory moves 128 bytes a cycle: each warp reads its rows of both operands, and the stage is written once.
 //	The L2 cache delivers the stage. Of 5120 bytes a cycle of an A100 (NVIDIA A100 whitepaper, 2020) a multiprocessor's share is 47.
 //	The slowest of the three is the stage's time, as the others run beside it; a fifth of these is felt.
@@ -50,26 +50,10 @@ func (q plan) tensorStage(together int64, precision device.Precision, gpu Info) 
 	warps := q.m / q.pm * (q.n / q.pn)
 	stage := float64((q.m + q.n) * stageBytes)
 	depth := stageBytes / int(precision.Type().Size())
-	arithmetic := float64(q.m*q.n*depth) / tensorRate(precision, gpu)
+	arithmetic := float64(q.m*q.n*depth) / gpu.multiplyAdds(precision)
 	shared := (float64(warps*(q.pm+q.pn)*stageBytes) + stage) / fromShared
 	l2 := stage / fromL2
 	slowest := max(arithmetic, shared, l2)
 	busy := min(1, float64(together)*float64(warps)/8)
 	return (slowest + (arithmetic+shared+l2-slowest)/5) / busy
-}
-
-// tensorRate returns the multiply-adds of dense matrices, with sums in float32, that a multiprocessor starts in a cycle, from NVIDIA's whitepapers on the
-// architectures A100 (8.0), GA102 (8.6), Ada (8.9) and H100 (9.0).
-func tensorRate(precision device.Precision, gpu Info) float64 {
-	rate := 1024.0
-	switch {
-	case gpu.Major == 8 && gpu.Minor > 0, gpu.Major >= 12: // without the data centre's tensor cores
-		rate = 512
-	case gpu.Major >= 9:
-		rate = 2048
-	}
-	if precision == device.TF32 {
-		rate /= 2
-	}
-	return rate
 }

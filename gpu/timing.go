@@ -59,22 +59,27 @@ func (d *Device) Time(steps []device.Step, times []time.Duration) error {
 	return nil
 }
 
-// perClock is what one multiprocessor does in one clock cycle: multiply-adds of float32 lanes, and those of the tensor cores on TF32 with sums in float32;
-// BF16 is twice as fast.
+// multiplyAdds returns how many multiply-adds of dense matrices, with sums in float32, one multiprocessor begins in a clock cycle: on the lanes for
+// float32, or on the tensor cores.
 //
 // NVIDIA's white papers of the architectures: A100 (2020), GA102 (2020), H100 (2022), Ada (2022), Blackwell (2024, 2025).
-type perClock struct{ fp32, tf32 float64 }
-
-func (i Info) perClock() perClock {
+func (i Info) multiplyAdds(p device.Precision) float64 {
+	lanes, tf32 := 128.0, 128.0 // 8.6, 8.9 and 12.0
 	switch {
 	case i.Major == 8 && i.Minor == 0:
-		return perClock{64, 512}
+		lanes, tf32 = 64, 512
 	case i.Major == 9:
-		return perClock{128, 1024}
+		tf32 = 1024
 	case i.Major == 10:
-		return perClock{128, 2048}
+		tf32 = 2048
 	}
-	return perClock{128, 128} // 8.6, 8.9 and 12.0
+	switch p {
+	case device.TF32:
+		return tf32
+	case device.BF16:
+		return 2 * tf32
+	}
+	return lanes
 }
 
 // Peaks implements device.Rated: from the compute capability, the number of multiprocessors, and the highest clocks that the driver tells.
@@ -98,10 +103,8 @@ func (d *Device) Peaks(p device.Precision) (flops, bytes float64, err error) {
 
 // peaks are the rates at clocks in kHz of the multiprocessors and of memory that is so many bits wide.
 func (i Info) peaks(p device.Precision, clock, memory, width int) (flops, bytes float64) {
-	rate := i.perClock()
-	madds := map[device.Precision]float64{device.FP32: rate.fp32, device.TF32: rate.tf32, device.BF16: 2 * rate.tf32}[p]
 	// Memory moves data on both edges of its clock.
-	return 2 * madds * float64(i.Multiprocessors) * 1e3 * float64(clock), 2 * 1e3 * float64(memory) * float64(width) / 8
+	return 2 * i.multiplyAdds(p) * float64(i.Multiprocessors) * 1e3 * float64(clock), 2 * 1e3 * float64(memory) * float64(width) / 8
 }
 
 // Emulated reports whether the driver is the emulated one, whose times say nothing about a GPU.
