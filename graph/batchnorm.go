@@ -16,9 +16,7 @@ type BatchNorm struct {
 func (b BatchNorm) String() string { return "batch norm" }
 
 // Epsilon returns what is added to the variance.
-func (b BatchNorm) Epsilon() float32 { return b.eps() }
-
-func (b BatchNorm) eps() float32 {
+func (b BatchNorm) Epsilon() float32 {
 	if b.Eps == 0 {
 		return 1e-5
 	}
@@ -72,7 +70,7 @@ func (b BatchNorm) Forward(e *Emit, n *Node) {
 	rows, c := b.sizes(e, n)
 	x, y := e.In(n, 0), e.Out(n)
 	if !e.Training() || b.Frozen(n) {
-		e.DoInPlace(device.BatchNormInference{Rows: rows, C: c, Eps: b.eps(), Type: e.Type(), X: x, Y: y, Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta),
+		e.DoInPlace(device.BatchNormInference{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), X: x, Y: y, Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta),
 			RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, y, x)
 		return
 	}
@@ -80,7 +78,7 @@ func (b BatchNorm) Forward(e *Emit, n *Node) {
 		e.err = fmt.Errorf("layer %s (%v): %w: one value per channel has no variance; use a batch size of at least 2 or larger images", n.Name, b, ErrShape)
 		return
 	}
-	e.Do(device.BatchNormForward{Rows: rows, C: c, Eps: b.eps(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y,
+	e.Do(device.BatchNormForward{Rows: rows, C: c, Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y,
 		Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar),
 		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)})
 }
@@ -93,7 +91,7 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 		if e.NeedsGradIn(n, 0) {
 			dx, acc := e.GradIn(n, 0)
 			dy := e.Grad(n)
-			e.DoInPlace(device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: b.eps(), Type: e.Type(), DY: dy, DX: dx, Accumulate: acc, Gamma: e.Param(n, bnGamma),
+			e.DoInPlace(device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), DY: dy, DX: dx, Accumulate: acc, Gamma: e.Param(n, bnGamma),
 				RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, dx, dy)
 		}
 		return
