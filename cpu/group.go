@@ -30,9 +30,6 @@ type sampled struct {
 
 // Groups implements device.Grouper.
 func (d *Device) Groups(calls []device.Call) []int {
-	if !kernel.Available {
-		return ones(len(calls))
-	}
 	var n []int
 	for i := 0; i < len(calls); {
 		size := groupSize(calls[i:])
@@ -42,18 +39,10 @@ func (d *Device) Groups(calls []device.Call) []int {
 	return n
 }
 
-func ones(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = 1
-	}
-	return list
-}
-
 // groupSize returns the number of calls from the first on that can be a group.
 func groupSize(calls []device.Call) int {
 	batch := batchOf(calls[0])
-	if batch < 2 {
+	if batch < 2 || !kernel.Available {
 		return 1
 	}
 	size := 1
