@@ -135,11 +135,9 @@ func (t RandAugment) String() string {
 	case RandOld:
 		b.WriteString("-w0")
 	}
-	fmt.Fprintf(&b, ", %s)", t.warpFilter())
+	fmt.Fprintf(&b, ", %s)", warpFilter(t.Interpolation))
 	return b.String()
 }
-
-func (t RandAugment) warpFilter() Interpolation { return warpFilter(t.Interpolation) }
 
 // warpFilter returns the filter for moving pixels: there is no bicubic one.
 func warpFilter(ip Interpolation) Interpolation {
@@ -159,7 +157,7 @@ func (t RandAugment) Apply(r *philox.Stream, w *Work) error {
 		}
 		m := t.magnitude(r)
 		img := w.Image()
-		o.op.apply(w, o.argument(m, t.Increasing, r, img.W, img.H), t.warpFilter(), t.Fill)
+		o.op.apply(w, o.argument(m, t.Increasing, r, img.W, img.H), warpFilter(t.Interpolation), t.Fill)
 	}
 	return nil
 }
