@@ -67,23 +67,23 @@ func atomicFile(path string, write func(f *os.File) error) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
+	return rename(f.Name(), path)
 }
 
 // Rename moves a file that is written and flushed to the name under which others look for it, in the same folder, and flushes the folder. The
 // errors are those of [AtomicWrite].
 func Rename(from, to string) error {
-	err := os.Rename(from, to)
-	if err == nil {
-		err = syncFolder(filepath.Dir(to))
-	}
-	if err != nil {
+	if err := rename(from, to); err != nil {
 		return ExplainWrite(to, err)
 	}
 	return nil
+}
+
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(to))
 }
 
 // createTemp is os.CreateTemp with the permissions that the user's umask asks for.

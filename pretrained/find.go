@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
-	"github.com/gofrs/flock"
 )
 
 // A Finder looks for weights in caches and fetches what is in none. The zero Finder uses the user's caches and the network, silently.
@@ -27,11 +26,6 @@ type Finder struct {
 	Progress func(file string, done, total int64)             // called while a file is fetched; total is 0 where it is unknown
 	Wait     func(ctx context.Context, d time.Duration) error // between two tries; nil means to sleep
 }
-
-// Find returns the path of the published weights of a model on this machine; it fetches them first if they are not there. The error wraps
-// ErrNone, ErrUnavailable, checkpoint.ErrCorrupt where what was fetched is not what was published, checkpoint.ErrDiskFull or
-// checkpoint.ErrReadOnly, or the context's.
-func Find(ctx context.Context, model string) (string, error) { return new(Finder).Find(ctx, model) }
 
 // CacheDir returns the folder for fetched files: cnnctl in XDG_CACHE_HOME, or in ~/.cache.
 func CacheDir() (string, error) { return underCache("cnnctl") }
@@ -64,7 +58,9 @@ func underCache(name string) (string, error) {
 	return filepath.Join(home, ".cache", name), nil
 }
 
-// Find is the function of that name.
+// Find returns the path of the published weights of a model on this machine; it fetches them first if they are not there. The error wraps
+// ErrNone, ErrUnavailable, checkpoint.ErrCorrupt where what was fetched is not what was published, checkpoint.ErrDiskFull or
+// checkpoint.ErrReadOnly, or the context's.
 func (f *Finder) Find(ctx context.Context, model string) (string, error) {
 	w, err := Lookup(model)
 	if err != nil {
@@ -90,8 +86,11 @@ func (f *Finder) find(ctx context.Context, w Weights) (string, error) {
 	if err := os.MkdirAll(cache, 0o777); err != nil {
 		return "", checkpoint.ExplainWrite(path, err)
 	}
-	unlock, err := lockFile(ctx, filepath.Join(cache, "."+w.File()+".lock"))
+	unlock, err := checkpoint.Lock(ctx, filepath.Join(cache, "."+w.File()+".lock"))
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return "", err
 	}
 	defer unlock()
@@ -121,18 +120,6 @@ func (f *Finder) dirs() (cache, torch string, err error) {
 		torch, err = TorchDir()
 	}
 	return cache, torch, err
-}
-
-// lockFile waits until no other process holds the lock. The kernel drops it when its process ends, however that happens.
-func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
-	l := flock.New(path)
-	if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, checkpoint.ExplainWrite(path, err)
-	}
-	return l.Unlock, nil
 }
 
 // checkHash reads a file and compares its SHA-256 with the digits that it begins with.

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/cnnctl/cnnctl/checkpoint"
 	"github.com/cnnctl/cnnctl/data"
@@ -19,7 +18,6 @@ import (
 	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
-	"github.com/gofrs/flock"
 )
 
 // Request says which features are wanted.
@@ -86,14 +84,11 @@ func Open(ctx context.Context, r Request) (*Cache, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, checkpoint.ExplainWrite(dir, err)
 	}
-	lock := flock.New(filepath.Join(dir, ".lock"))
-	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, checkpoint.ExplainWrite(dir, err)
+	unlock, err := checkpoint.Lock(ctx, filepath.Join(dir, ".lock"))
+	if err != nil {
+		return nil, err
 	}
-	defer lock.Unlock()
+	defer unlock()
 	if _, err := checkpoint.RemoveTemporary(dir); err != nil { // what a killed process has left
 		return nil, err
 	}
