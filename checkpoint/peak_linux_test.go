@@ -93,11 +93,11 @@ func readPeak(t *testing.T, path string) int64 {
 func peakBytes(t *testing.T) int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		t.Skip("no /proc")
+		t.Fatal(err)
 	}
 	_, rest, ok := strings.Cut(string(status), "VmHWM:")
 	var kib int64
-	if _, err := fmt.Sscan(rest, &kib); !ok || err != nil {
+	if _, err := fmt.Sscan(rest, &kib); !ok || err != nil { // some sandboxes leave it out
 		t.Skip("the system does not report the peak of memory")
 	}
 	return kib << 10

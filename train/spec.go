@@ -62,11 +62,3 @@ func saveWeights(path string, s Spec, params []*graph.Param, get getter) error {
 	}
 	return checkpoint.Write(path, exportTensors("", params, get), meta)
 }
-
-// LoadWeights reads weights that SaveWeights wrote, after verifying their digests. Errors wrap ErrWeights or checkpoint.ErrCorrupt.
-func LoadWeights(f *checkpoint.File, w *graph.Weights) error {
-	if err := f.Verify(); err != nil {
-		return err
-	}
-	return importTensors(f, "", w.Graph().Params(), w.SetPart)
-}

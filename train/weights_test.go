@@ -69,7 +69,7 @@ func TestCheckpointLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := LoadWeights(f, w); err != nil {
+	if err := (&Checkpoint{file: f}).load(w); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range w.Graph().Params() {
@@ -114,7 +114,7 @@ func TestCheckpointThatDoesNotFit(t *testing.T) {
 		if err := to.Get(p, before); err != nil {
 			t.Fatal(err)
 		}
-		if err := LoadWeights(f, to); !errors.Is(err, ErrWeights) || !strings.Contains(err.Error(), c.want) {
+		if err := (&Checkpoint{file: f}).load(to); !errors.Is(err, ErrWeights) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %d classes: error %v, want %q", c.model, c.classes, err, c.want)
 		}
 		if err := to.Get(p, after); err != nil {
