@@ -158,6 +158,11 @@ func (c Config) Check() error {
 	return errors.Join(errs...)
 }
 
+// Augments reports whether training images are asked to be augmented beyond what a model does by itself: the usual crops and flips.
+func (c Config) Augments() bool {
+	return c.MixUp > 0 || c.CutMix > 0 || c.ColorJitter != (Jitter{}) || c.AutoAugment != "" || c.ReProb > 0 || c.VFlip > 0 || c.Rotation > 0
+}
+
 // schedule returns the learning rate's course.
 func (c Config) schedule(stepsPerEpoch int) Schedule {
 	return Schedule{Kind: c.Sched, Base: c.LR, Min: c.MinLR, Epochs: c.Epochs, StepsPerEpoch: stepsPerEpoch,

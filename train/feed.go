@@ -90,7 +90,11 @@ func (f *Feed) batch(c *Config) (err error) {
 
 // FirstBatch returns the first batch of the first epoch.
 func (f *Feed) FirstBatch(ctx context.Context) (*loader.Batch, error) {
-	it := f.Batches.Epoch(ctx, 0, 0)
+	return firstBatch(ctx, f.Batches)
+}
+
+func firstBatch(ctx context.Context, batches *loader.Loader) (*loader.Batch, error) {
+	it := batches.Epoch(ctx, 0, 0)
 	defer it.Close()
 	return it.Next()
 }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -57,7 +56,7 @@ func (c Config) checkStrategy() error {
 		return fmt.Errorf("%w: --freeze-epochs and --head-init with --strategy scratch, which trains all layers from random weights", ErrConfig)
 	case !s.Body() && (c.FreezeEpochs > 0 || c.LRMult != 0 || c.LayerDecay != 0):
 		return fmt.Errorf("%w: --freeze-epochs, --lr-mult and --layer-decay with --strategy %v, which trains the head alone", ErrConfig, s)
-	case s.Kind == transfer.Features && (c.MixUp > 0 || c.CutMix > 0 || c.ColorJitter != (Jitter{}) || c.AutoAugment != "" || c.ReProb > 0 || c.VFlip > 0 || c.Rotation > 0):
+	case s.Kind == transfer.Features && c.Augments():
 		return fmt.Errorf("%w: --strategy features sees every image once, as for evaluation; augmentation goes with --strategy head", ErrConfig)
 	}
 	return nil
@@ -95,7 +94,8 @@ func (r *Run) openPretrained() error {
 		return err
 	}
 	if s.Kind == transfer.Scratch {
-		return errors.Join(r.forgetPreprocess(from), from.Close())
+		r.forgetPreprocess(from)
+		return from.Close()
 	}
 	if c.Preprocess == nil {
 		c.Preprocess = &from.Spec.Preprocess
@@ -114,7 +114,7 @@ func (c Config) WithRecipe(own Config) Config {
 
 // forgetPreprocess keeps of a checkpoint's preprocessing the size alone. Initialisers assume inputs of about unit variance, and the values that
 // pretrained weights are used to may be anything: on pixels from -128 to 127, random weights give scores so large that the first steps kill them.
-func (r *Run) forgetPreprocess(from *Checkpoint) error {
+func (r *Run) forgetPreprocess(from *Checkpoint) {
 	c := &r.Config
 	pre := c.Preprocess
 	if pre == nil {
@@ -125,7 +125,6 @@ func (r *Run) forgetPreprocess(from *Checkpoint) error {
 	}
 	c.Preprocess = nil
 	r.tuning.notes = append(r.tuning.notes, fmt.Sprintf("scratch: of %s only the input's size is used; images are normalised by their own mean and deviation", from.Path()))
-	return nil
 }
 
 // plan decides which layers are trained when.

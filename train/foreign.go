@@ -68,13 +68,12 @@ func (c *Checkpoint) own(as Foreign) (err error) {
 	if as.Model != "" && as.Model != c.Spec.Model {
 		return fmt.Errorf("%w: %s holds a %s, wanted that as the model, got %s", ErrConfig, c.Path(), c.Spec.Model, as.Model)
 	}
-	if rest := (pretrained.Input{Size: as.Input.Size}); !as.Input.Zero() && !inputEqual(as.Input, rest) {
+	rest := as.Input
+	if rest.Size = 0; !rest.Zero() {
 		return fmt.Errorf("%w: %s says itself how its images are prepared; wanted no other preprocessing beside it", ErrConfig, c.Path())
 	}
 	return c.prepare(as.Input, c.Spec.Preprocess)
 }
-
-func inputEqual(a, b pretrained.Input) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
 // prepare sets how images become the network's input.
 func (c *Checkpoint) prepare(in pretrained.Input, base augment.Preprocess) error {

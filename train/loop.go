@@ -74,7 +74,7 @@ func (r *Run) Source() *data.Source { return r.source }
 
 // FirstBatch returns the first batch of the first epoch as the network sees it, and the pipeline that made it.
 func (r *Run) FirstBatch(ctx context.Context) (*loader.Batch, *augment.Pipeline, error) {
-	b, err := (&Feed{Batches: r.images}).FirstBatch(ctx)
+	b, err := firstBatch(ctx, r.images)
 	return b, r.pipe, err
 }
 

@@ -103,8 +103,7 @@ func newDiagnosis(o Options) (*diagnosis, error) {
 
 // probe is the strategy of the linear probe: on cached features, unless images are to be augmented.
 func (d *diagnosis) probe() transfer.Kind {
-	c := d.Config
-	if c.MixUp > 0 || c.CutMix > 0 || c.ColorJitter != (train.Jitter{}) || c.AutoAugment != "" || c.ReProb > 0 || c.VFlip > 0 || c.Rotation > 0 {
+	if d.Config.Augments() {
 		return transfer.Head
 	}
 	return transfer.Features

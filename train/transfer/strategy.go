@@ -159,12 +159,15 @@ func (p *Plan) Scale(param *graph.Param, mult, decay float64) float64 {
 	return mult * math.Pow(decay, float64(below))
 }
 
+// trains reports whether a stage trains layer i.
+func (p *Plan) trains(stage, i int) bool { return p.Stage[i] != graph.Never && p.Stage[i] <= stage }
+
 // Trained names the layers that a stage trains, the first and the last of each run.
 func (p *Plan) Trained(stage int) string {
 	var runs []string
 	for i := 0; i < len(p.Layers); i++ {
 		j := i
-		for j < len(p.Layers) && p.Stage[j] != graph.Never && p.Stage[j] <= stage {
+		for j < len(p.Layers) && p.trains(stage, j) {
 			j++
 		}
 		switch {
@@ -182,7 +185,7 @@ func (p *Plan) Trained(stage int) string {
 func (p *Plan) Frozen(stage int) string {
 	var names []string
 	for i, l := range p.Layers {
-		if p.Stage[i] == graph.Never || p.Stage[i] > stage {
+		if !p.trains(stage, i) {
 			names = append(names, l.Name)
 		}
 	}
@@ -194,7 +197,7 @@ func (p *Plan) FrozenNorms(stage int) int {
 	frozen := 0
 	for i, l := range p.Layers {
 		for _, n := range l.Nodes {
-			if _, ok := n.Op.(graph.BatchNorm); ok && (p.Stage[i] == graph.Never || p.Stage[i] > stage) {
+			if _, ok := n.Op.(graph.BatchNorm); ok && !p.trains(stage, i) {
 				frozen++
 			}
 		}
