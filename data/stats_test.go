@@ -193,6 +193,18 @@ func TestSkipCorrupt(t *testing.T) {
 	}
 }
 
+func TestBalanced(t *testing.T) {
+	ds, err := Subset(&fakeSet{values: make([]uint8, 9), classes: 3}, []int{0, 3, 6, 1, 4, 2}) // three of a class, two of the next, one of the last
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int][]int{0: nil, 2: {0, 3}, 5: {0, 3, 5, 1, 4}, 6: {0, 3, 5, 1, 4, 2}, 100: {0, 3, 5, 1, 4, 2}} {
+		if got := Balanced(ds, n); !slices.Equal(got, want) {
+			t.Errorf("%d samples are %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestSubset(t *testing.T) {
 	ds := &fakeSet{values: ramp(6, 10), classes: 3}
 	s, err := Subset(ds, []int{5, 0, 5})

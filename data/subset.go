@@ -23,6 +23,24 @@ func (s *subset) Label(i int) int            { return s.Dataset.Label(s.index[i]
 func (s *subset) Name(i int) string          { return s.Dataset.Name(s.index[i]) }
 func (s *subset) Read(i int, m *Image) error { return s.Dataset.Read(s.index[i], m) }
 
+// Balanced returns the indices of n samples that are taken from the classes in turn: the first of each class, then the second of each, and so on; of
+// all samples, if there are not so many.
+func Balanced(ds Dataset, n int) []int {
+	byClass := make([][]int, len(ds.Classes()))
+	for i := range ds.Len() {
+		byClass[ds.Label(i)] = append(byClass[ds.Label(i)], i)
+	}
+	var picked []int
+	for k := 0; len(picked) < min(n, ds.Len()); k++ {
+		for _, of := range byClass {
+			if k < len(of) && len(picked) < n {
+				picked = append(picked, of[k])
+			}
+		}
+	}
+	return picked
+}
+
 // Counts returns the number of samples of each class.
 func Counts(ds Dataset) []int {
 	n := make([]int, len(ds.Classes()))

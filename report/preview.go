@@ -24,7 +24,7 @@ func Preview(ctx context.Context, w io.Writer, format string, feed *train.Feed, 
 	var tiles []Tile
 	var work augment.Work
 	x := make([]float32, feed.Pipe.Len())
-	for _, i := range oneOfEach(set, samples) {
+	for _, i := range data.Balanced(set, samples) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -58,23 +58,6 @@ func Preview(ctx context.Context, w io.Writer, format string, feed *train.Feed, 
 		tiles = append(tiles, mixed...)
 	}
 	return mosaic(w, format, tiles, 1+versions)
-}
-
-// oneOfEach returns n samples: the first of each class, then the second of each, and so on, and fewer if there are not so many.
-func oneOfEach(set data.Dataset, n int) []int {
-	byClass := make([][]int, len(set.Classes()))
-	for i := range set.Len() {
-		byClass[set.Label(i)] = append(byClass[set.Label(i)], i)
-	}
-	var picked []int
-	for k := 0; len(picked) < min(n, set.Len()); k++ {
-		for _, of := range byClass {
-			if k < len(of) && len(picked) < n {
-				picked = append(picked, of[k])
-			}
-		}
-	}
-	return picked
 }
 
 // seen is the picture behind a tensor x (H, W, C) that pipe has made.

@@ -2,13 +2,8 @@ package diagnose
 
 import (
 	"context"
-	"errors"
-	"io"
 	"math"
 
-	"github.com/cnnctl/cnnctl/data"
-	"github.com/cnnctl/cnnctl/data/augment"
-	"github.com/cnnctl/cnnctl/data/loader"
 	"github.com/cnnctl/cnnctl/graph"
 	"github.com/cnnctl/cnnctl/train/transfer"
 )
@@ -16,7 +11,6 @@ import (
 const (
 	activationLayers = 8   // that are compared at most: each is a pass of its own
 	activationImages = 128 // that moments are taken of; a channel's mean is then known to a tenth of its deviation or better
-	activationBatch  = 8
 )
 
 // Moments are the mean and the variance of each channel of a layer over images and pixels.
@@ -105,77 +99,11 @@ func keptMoments(w *graph.Weights, n *graph.Node) (*Moments, error) {
 	return &m, nil
 }
 
-// samples are images of a data set, prepared as for evaluation.
-type samples struct {
-	set     data.Dataset
-	pipe    *augment.Pipeline
-	workers int
-}
-
-// pick takes n images, from each class in turn.
-func (s samples) pick(n int) (samples, error) {
-	byClass := make([][]int, len(s.set.Classes()))
-	for i := range s.set.Len() {
-		byClass[s.set.Label(i)] = append(byClass[s.set.Label(i)], i)
-	}
-	var index []int
-	for k := 0; len(index) < min(n, s.set.Len()); k++ {
-		for _, of := range byClass {
-			if k < len(of) && len(index) < n {
-				index = append(index, of[k])
-			}
-		}
-	}
-	var err error
-	s.set, err = data.Subset(s.set, index)
-	return s, err
-}
-
-// outputs calls each with the output (H, W, C) of a node for every sample, and its label.
-func (s samples) outputs(ctx context.Context, w *graph.Weights, n *graph.Node, each func(out []float32, label int)) error {
-	program, err := graph.CompileFeatures(w.Graph(), w, n, graph.InferConfig{Batch: activationBatch})
-	if err != nil {
-		return err
-	}
-	l, err := loader.New(s.set, s.pipe, loader.Config{Batch: activationBatch, Workers: s.workers})
-	if err != nil {
-		return err
-	}
-	it := l.Epoch(ctx, 0, 0)
-	defer it.Close()
-	size := program.Size()
-	out := make([]float32, activationBatch*size)
-	for {
-		b, err := it.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := program.Run(b.X, out); err != nil {
-			return err
-		}
-		for i := range b.N {
-			each(out[i*size:(i+1)*size], int(b.Labels[i]))
-		}
-		it.Release(b)
-	}
-}
-
-// channels is the number of values of an output that have moments of their own.
-func channels(s graph.Shape) int {
-	if s.Flat {
-		return s.Size()
-	}
-	return s.C
-}
-
-// moments measures a node on the samples.
-func (s samples) moments(ctx context.Context, w *graph.Weights, n *graph.Node) (Moments, error) {
-	c := channels(n.Out)
+// moments measures a node on samples.
+func moments(ctx context.Context, s transfer.Samples, w *graph.Weights, n *graph.Node) (Moments, error) {
+	c := transfer.Channels(n.Out)
 	sum, square, count := make([]float64, c), make([]float64, c), 0
-	err := s.outputs(ctx, w, n, func(out []float32, _ int) {
+	err := s.Outputs(ctx, w, n, func(out []float32, _ int) {
 		for i, v := range out {
 			sum[i%c] += float64(v)
 			square[i%c] += float64(v) * float64(v)
@@ -191,18 +119,4 @@ func (s samples) moments(ctx context.Context, w *graph.Weights, n *graph.Node) (
 		m.Var[i] = max(0, square[i]/float64(count)-m.Mean[i]*m.Mean[i])
 	}
 	return m, nil
-}
-
-// features returns what the head reads of each sample, the mean of each channel over the pixels, and the labels.
-func (s samples) features(ctx context.Context, w *graph.Weights) (rows [][]float32, labels []int, err error) {
-	n := transfer.HeadParams(w.Graph())[0].Node().In[0]
-	c := channels(n.Out)
-	err = s.outputs(ctx, w, n, func(out []float32, label int) {
-		mean := make([]float32, c)
-		for i, v := range out {
-			mean[i%c] += v * float32(c) / float32(len(out))
-		}
-		rows, labels = append(rows, mean), append(labels, label)
-	})
-	return rows, labels, err
 }

@@ -163,11 +163,11 @@ func (d *diagnosis) fit(ctx context.Context, run *train.Run, dev device.Device) 
 	if err != nil {
 		return 0, err
 	}
-	s, err := samples{set: run.Source().Train, pipe: m.Pipe, workers: d.Config.Workers}.pick(fitImages)
+	s, err := transfer.Samples{Set: run.Source().Train, Pipe: m.Pipe, Workers: d.Config.Workers}.Pick(fitImages)
 	if err != nil {
 		return 0, err
 	}
-	e, err := train.NewEvaluator(m.Weights, s.set, m.Pipe, d.Config.Inference(32), d.Config.Workers)
+	e, err := train.NewEvaluator(m.Weights, s.Set, m.Pipe, d.Config.Inference(32), d.Config.Workers)
 	if err != nil {
 		return 0, err
 	}
@@ -207,14 +207,14 @@ func (d *diagnosis) measureFeatures(ctx context.Context) (err error) {
 		return err
 	}
 	defer target.Close()
-	images := samples{target.Train, m.Pipe, d.Config.Workers}
+	images := transfer.Samples{Set: target.Train, Pipe: m.Pipe, Workers: d.Config.Workers}
 	if err := d.compareActivations(ctx, m, images); err != nil {
 		return err
 	}
 	return d.compareFeatures(ctx, m, images, dev)
 }
 
-func (d *diagnosis) compareActivations(ctx context.Context, m *train.Model, target samples) error {
+func (d *diagnosis) compareActivations(ctx context.Context, m *train.Model, target transfer.Samples) error {
 	r := &d.report
 	layers := transfer.Layers(m.Weights.Graph())
 	r.Layers = make([]Layer, len(layers))
@@ -225,18 +225,18 @@ func (d *diagnosis) compareActivations(ctx context.Context, m *train.Model, targ
 	if err != nil {
 		return err
 	}
-	target, err = target.pick(activationImages)
+	target, err = target.Pick(activationImages)
 	if err != nil {
 		return err
 	}
-	var source *samples
+	var source *transfer.Samples
 	if d.SourceData != "" {
 		src, err := d.open(d.SourceData)
 		if err != nil {
 			return err
 		}
 		defer src.Close()
-		s, err := samples{src.Train, m.Pipe, d.Config.Workers}.pick(activationImages)
+		s, err := transfer.Samples{Set: src.Train, Pipe: m.Pipe, Workers: d.Config.Workers}.Pick(activationImages)
 		if err != nil {
 			return err
 		}
@@ -250,13 +250,13 @@ func (d *diagnosis) compareActivations(ctx context.Context, m *train.Model, targ
 		case v.kept != nil:
 			ref, r.Reference = *v.kept, "batch-norm statistics"
 		case source != nil:
-			if ref, err = source.moments(ctx, m.Weights, v.node); err != nil {
+			if ref, err = moments(ctx, *source, m.Weights, v.node); err != nil {
 				return err
 			}
 		default:
 			continue
 		}
-		got, err := target.moments(ctx, m.Weights, v.node)
+		got, err := moments(ctx, target, m.Weights, v.node)
 		if err != nil {
 			return err
 		}
@@ -272,13 +272,13 @@ func (d *diagnosis) compareActivations(ctx context.Context, m *train.Model, targ
 }
 
 // compareFeatures computes LogME of the pretrained features, and of those of random weights, which say what the architecture alone is worth.
-func (d *diagnosis) compareFeatures(ctx context.Context, m *train.Model, target samples, dev device.Device) error {
-	target, err := target.pick(logmeImages)
+func (d *diagnosis) compareFeatures(ctx context.Context, m *train.Model, target transfer.Samples, dev device.Device) error {
+	target, err := target.Pick(logmeImages)
 	if err != nil {
 		return err
 	}
 	logme := func(w *graph.Weights) (float64, error) {
-		rows, labels, err := target.features(ctx, w)
+		rows, labels, err := target.Features(ctx, w)
 		if err != nil {
 			return 0, err
 		}

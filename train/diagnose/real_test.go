@@ -9,6 +9,7 @@ import (
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/synth"
 	"github.com/cnnctl/cnnctl/train"
+	"github.com/cnnctl/cnnctl/train/transfer"
 )
 
 // negatives are the pictures of a data set, inverted.
@@ -48,13 +49,13 @@ func TestBatchNormDistances(t *testing.T) {
 		t.Fatalf("%d places, %+v", len(places), places[0])
 	}
 	distance := func(set data.Dataset) float64 {
-		s, err := samples{set, m.Pipe, 2}.pick(activationImages)
+		s, err := transfer.Samples{Set: set, Pipe: m.Pipe, Workers: 2}.Pick(activationImages)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum := 0.0
 		for _, v := range places {
-			got, err := s.moments(context.Background(), m.Weights, v.node)
+			got, err := moments(context.Background(), s, m.Weights, v.node)
 			if err != nil {
 				t.Fatal(err)
 			}
