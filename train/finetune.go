@@ -105,6 +105,14 @@ func (r *Run) openPretrained() error {
 	return nil
 }
 
+// ForTuning returns c, the defaults for training from nothing, with those that suit pretrained weights: few epochs, and a rate that a new head bears and
+// a tenth of which the layers below it do.
+func (c Config) ForTuning() Config {
+	c.Strategy, c.Project = string(transfer.Auto), "runs/finetune"
+	c.Epochs, c.Batch, c.Opt, c.LR, c.WeightDecay, c.Sched, c.WarmupEpochs, c.LabelSmoothing = 10, 32, "adamw", 3e-3, 0.01, "cosine", 1, 0
+	return c
+}
+
 // WithRecipe returns c with the optimizer, rate, decay, warm-up and label smoothing of other settings: those of a model's own training, which random
 // weights need where c has those of fine-tuning. Epochs, schedule, batch size and data stay.
 func (c Config) WithRecipe(own Config) Config {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/data/augment"
@@ -65,6 +66,34 @@ func LoadModel(path string, as Foreign, dev device.Device) (*Model, error) {
 		return nil, err
 	}
 	return m, c.load(m.Weights)
+}
+
+// OpenData opens the data to evaluate m on, with the settings c, whose model becomes m's; its classes must be m's. Where those have no names, the data's take
+// their places: they are sorted by name, as everywhere. If labels is not empty, it is the table with the class of each image (data.OpenLabelled).
+// Errors wrap ErrWeights for other classes, or those of OpenData.
+func (m *Model) OpenData(c *Config, labels string) (*data.Source, error) {
+	c.Model = m.Spec.Model
+	info, err := zoo.Lookup(c.Model)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", m.Path, ErrWeights, err)
+	}
+	if labels != "" {
+		return data.OpenLabelled(c.Data, labels, m.Classes, data.Options{MaxPixels: c.MaxPixels, SkipCorrupt: c.SkipCorrupt})
+	}
+	src, err := OpenData(c, info)
+	if err != nil {
+		return nil, err
+	}
+	classes := src.Val.Classes()
+	if len(classes) == len(m.Classes) && (!m.Named || slices.Equal(classes, m.Classes)) {
+		return src, nil
+	}
+	if !m.Named {
+		err = fmt.Errorf("%w: %s has %d classes, %s tells %d apart; wanted its own data, or --labels with the index of each image's class", ErrWeights, c.Data, len(classes), m.Path, len(m.Classes))
+	} else {
+		err = fmt.Errorf("%w: %s has the classes %v, the model was trained on %v", ErrWeights, c.Data, classes, m.Classes)
+	}
+	return nil, errors.Join(err, src.Close())
 }
 
 // Ranked is a class and its probability.

@@ -17,7 +17,7 @@ func diagnoseCommand() *cobra.Command {
 		config, name, source string
 		in                   pretrained.Input
 		out                  output
-		shown                = tuneDefaults(shownDefaults())
+		shown                = shownDefaults().ForTuning()
 	)
 	shown.Project = filepath.Join("runs", "diagnose")
 	cmd := &cobra.Command{

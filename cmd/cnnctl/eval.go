@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/report"
@@ -57,12 +56,7 @@ Confusion matrix and predictions are left in runs/eval/NAME.
 			if err != nil {
 				return err
 			}
-			c.Model = m.Spec.Model
-			info, err := zoo.Lookup(c.Model)
-			if err != nil {
-				return fmt.Errorf("%s: %w: %w", m.Path, train.ErrWeights, err)
-			}
-			src, err := evalData(&c, labels, m, info)
+			src, err := m.OpenData(&c, labels)
 			if err != nil {
 				return err
 			}
@@ -135,28 +129,6 @@ func evalTarget(run, weights string, set train.Config) (path string, c train.Con
 		weights = run
 	}
 	return weights, c, nil
-}
-
-// evalData opens the data to evaluate m on, whose classes must be the model's. Where those have no names, the data's take their places: they are
-// sorted by name, as everywhere.
-func evalData(c *train.Config, labels string, m *train.Model, info zoo.Info) (*data.Source, error) {
-	if labels != "" {
-		return data.OpenLabelled(c.Data, labels, m.Classes, data.Options{MaxPixels: c.MaxPixels, SkipCorrupt: c.SkipCorrupt})
-	}
-	src, err := train.OpenData(c, info)
-	if err != nil {
-		return nil, err
-	}
-	classes := src.Val.Classes()
-	if len(classes) == len(m.Classes) && (!m.Named || slices.Equal(classes, m.Classes)) {
-		return src, nil
-	}
-	if !m.Named {
-		err = fmt.Errorf("%w: %s has %d classes, %s tells %d apart; wanted its own data, or --labels with the index of each image's class", train.ErrWeights, c.Data, len(classes), m.Path, len(m.Classes))
-	} else {
-		err = fmt.Errorf("%w: %s has the classes %v, the model was trained on %v", train.ErrWeights, c.Data, classes, m.Classes)
-	}
-	return nil, errors.Join(err, src.Close())
 }
 
 func printMetrics(cmd *cobra.Command, m *train.Model, from string, set data.Dataset, got train.Metrics, dir string) error {

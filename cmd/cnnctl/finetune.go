@@ -29,7 +29,7 @@ func finetuneCommand() *cobra.Command {
 		config, resume, name string
 		in                   pretrained.Input
 		out                  output
-		shown                = tuneDefaults(shownDefaults())
+		shown                = shownDefaults().ForTuning()
 	)
 	cmd := &cobra.Command{
 		Use:   "finetune [MODEL] --weights FILE --data DIR | finetune --resume DIR",
@@ -91,14 +91,6 @@ known. For others, config.json beside the file (as timm writes it), the names of
 	return cmd
 }
 
-// tuneDefaults replaces the defaults for training from nothing by those that suit pretrained weights: few epochs, and a rate that a new head
-// bears and a tenth of which the layers below it do.
-func tuneDefaults(c train.Config) train.Config {
-	c.Strategy, c.Project = string(transfer.Auto), "runs/finetune"
-	c.Epochs, c.Batch, c.Opt, c.LR, c.WeightDecay, c.Sched, c.WarmupEpochs, c.LabelSmoothing = 10, 32, "adamw", 3e-3, 0.01, "cosine", 1, 0
-	return c
-}
-
 // tuneSettings merges defaults, a configuration file and flags, and asks the checkpoint for model and preprocessing.
 func tuneSettings(cmd *cobra.Command, args []string, config, published string, in pretrained.Input, printer *terminal.Printer) (train.Config, error) {
 	var given train.Config // what flags and file say, before the model is known
@@ -152,7 +144,7 @@ func tuneSettings(cmd *cobra.Command, args []string, config, published string, i
 		return given, usageError{err}
 	}
 	own := train.Defaults(info)
-	c := tuneDefaults(own)
+	c := own.ForTuning()
 	if given.Strategy == string(transfer.Scratch) { // the recipe of the model, for as many epochs
 		c = c.WithRecipe(own)
 	}
