@@ -20,11 +20,11 @@ template <int M, int N, int WM, int WN> struct TensorTile {
 };
 
 // See the cost model in package gpu. The last number bounds the registers: so many blocks fit into a multiprocessor.
-#define FOR_EACH_TENSOR_TILE(define)     \
-	define(128x128, 128, 128, 64, 32, 2) \
-	define(128x64, 128, 64, 64, 32, 3)   \
-	define(128x32, 128, 32, 32, 32, 5)   \
-	define(64x64, 64, 64, 32, 32, 5)
+#define FOR_EACH_TENSOR_TILE(define, ...)             \
+	define(128x128, 128, 128, 64, 32, 2, __VA_ARGS__) \
+	define(128x64, 128, 64, 64, 32, 3, __VA_ARGS__)   \
+	define(128x32, 128, 32, 32, 32, 5, __VA_ARGS__)   \
+	define(64x64, 64, 64, 32, 32, 5, __VA_ARGS__)
 
 constexpr int word_bytes = 16, stage_bytes = 64; // of the depth
 
