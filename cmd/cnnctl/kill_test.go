@@ -30,21 +30,25 @@ func TestKilledRunEqualsUninterrupted(t *testing.T) {
 		t.Skip("dozens of processes")
 	}
 	t.Run("lenet5", func(t *testing.T) {
-		killed(t, 25, "lenet5", "--data", writeIDX(t, 640, 160, 16), "--epochs", "10", "-b", "8", "--save-every", "3", "--rotation", "10", "--lr", "0.02")
+		killed(t, 25, "train", "lenet5", "--data", writeIDX(t, 640, 160, 16), "--epochs", "10", "-b", "8", "--save-every", "3", "--rotation", "10", "--lr", "0.02")
 	})
 	t.Run("mixup-ema-dropout-adamw", func(t *testing.T) {
 		dir := writeFolder(t, 30, 32)
-		killed(t, 6, "squeezenet1_1", "--data", dir, "--epochs", "2", "-b", "4", "--save-every", "2", "--opt", "adamw", "--lr", "0.001", "--mixup", "0.2", "--cutmix", "1",
+		killed(t, 6, "train", "squeezenet1_1", "--data", dir, "--epochs", "2", "-b", "4", "--save-every", "2", "--opt", "adamw", "--lr", "0.001", "--mixup", "0.2", "--cutmix", "1",
 			"--model-ema", "--model-ema-decay", "0.9", "--dropout", "0.3", "--clip-grad", "1", "--label-smoothing", "0.1", "--color-jitter", "0.3,0.3,0.3,0.1", "--reprob", "0.5", "--recount", "3",
 			"--aa", "rand-m9-n2-mstd0.5", "--mixup-mode", "elem",
 			"--scale", "0.5,1", "--crop-padding", "2", "--image-size", "32")
 	})
+	t.Run("finetune-gradual", func(t *testing.T) {
+		weights := filepath.Join(trained(t), "runs", "train", "lenet5", "weights", "best.safetensors")
+		killed(t, 6, "finetune", "lenet5", "--weights", weights, "--data", writeFolder(t, 60, 16), "--strategy", "gradual", "--freeze-epochs", "2", "--epochs", "8", "-b", "8", "--save-every", "3")
+	})
 }
 
-// killed trains with args twice in one project: undisturbed, and killed so many times.
-func killed(t *testing.T, kills int, args ...string) {
+// killed runs train or finetune with args twice in one project: undisturbed, and killed so many times.
+func killed(t *testing.T, kills int, verb string, args ...string) {
 	work := t.TempDir()
-	args = append([]string{"train"}, append(args, "--project", "p", "--json", "--quiet")...)
+	args = append([]string{verb}, append(args, "--project", "p", "--json", "--quiet")...)
 	cnnctl(t, work, args...).want(t, exitDone)
 	want, got := filepath.Join(work, "p", args[1]), filepath.Join(work, "p", args[1]+"-2")
 
@@ -52,7 +56,7 @@ func killed(t *testing.T, kills int, args ...string) {
 	hits, half := map[moment]int{}, 0
 	for n := range kills {
 		if _, err := os.Stat(filepath.Join(got, "args.yaml")); err == nil {
-			args = []string{"train", "--resume", got, "--json", "--quiet"}
+			args = []string{verb, "--resume", got, "--json", "--quiet"}
 		}
 		at := []moment{afterSaves, whileSaving, afterSaves, atStart, afterSaves, whileSaving, afterSaves, inValidation}[n%8]
 		if len(args) > 5 {
@@ -73,7 +77,7 @@ func killed(t *testing.T, kills int, args ...string) {
 			t.Errorf("no process was killed at moment %d", m)
 		}
 	}
-	cnnctl(t, work, "train", "--resume", got).want(t, exitDone, "Resuming", "Done")
+	cnnctl(t, work, verb, "--resume", got).want(t, exitDone, "Resuming", "Done")
 	sameRun(t, got, want)
 	for _, where := range []string{"", "*"} {
 		if left, _ := filepath.Glob(filepath.Join(got, where, ".*cnnctl-tmp*")); len(left) > 0 {
