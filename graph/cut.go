@@ -89,6 +89,13 @@ func (g *Graph) above(n *Node) []bool {
 // Features computes the output of one layer, as in evaluation.
 type Features struct{ program }
 
+// PlanFeatures is PlanTraining for CompileFeatures.
+func PlanFeatures(g *Graph, dev device.Device, n *Node, c InferConfig) (*Plan, error) {
+	cfg := c.config()
+	cfg.until = n
+	return plan(g, dev, cfg)
+}
+
 // CompileFeatures binds the part of g that the output of n depends on, with w.
 func CompileFeatures(g *Graph, w *Weights, n *Node, c InferConfig) (*Features, error) {
 	if n == nil || n.Op == nil || n.index >= len(g.nodes) || g.nodes[n.index] != n {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/graph"
+	"github.com/cnnctl/cnnctl/train/transfer"
 )
 
 // AutoBatch is the Config.Batch that asks for the largest batch size that fits the device.
@@ -44,28 +45,33 @@ func (e *MemoryError) Unwrap() error { return &e.OutOfMemoryError }
 
 // need returns the bytes on dev of a training with a batch size and its validation, from the plan alone.
 func (r *Run) need(dev device.Device, batch int) (int64, error) {
-	defer r.graph.Enter(r.graph.Stage())
+	trained, beside := r.graph, int64(headroom)
+	if r.tail != nil { // the whole network only computes the features
+		p, err := transfer.PlanExtraction(r.graph, dev, r.tail.cut, r.Config.Precision)
+		if err != nil {
+			return 0, err
+		}
+		trained, beside = r.tail.graph, beside+p.Memory.Total()
+	}
+	defer trained.Enter(trained.Stage())
 	var most int64
-	for stage := range r.graph.Stages() {
-		r.graph.Enter(stage)
+	for stage := range trained.Stages() {
+		trained.Enter(stage)
 		c := r.Config.Training(batch)
-		if r.images != nil && r.images.Pixels() != nil {
+		if r.tail == nil && r.images != nil && r.images.Pixels() != nil {
 			c.Pixels = r.pipe.Table()
 		}
-		p, err := graph.PlanTraining(r.graph, dev, c)
+		p, err := graph.PlanTraining(trained, dev, c)
 		if err != nil {
 			return 0, err
 		}
 		most = max(most, p.Memory.Total())
 	}
-	if r.source.Val == nil { // which will be an error by itself
-		return most + headroom, nil
-	}
-	v, err := graph.PlanInference(r.graph, dev, r.Config.Inference(min(evalBatch(batch), max(r.source.Val.Len(), 1))))
+	v, err := graph.PlanInference(trained, dev, r.Config.Inference(min(evalBatch(batch), r.source.Val.Len())))
 	if err != nil {
 		return 0, err
 	}
-	return most + v.Arena + headroom, nil
+	return most + v.Arena + beside, nil
 }
 
 // largest returns the largest batch size up to most that needs at most so many bytes, or 0.

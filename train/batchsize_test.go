@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cnnctl/cnnctl/device"
+	"github.com/cnnctl/cnnctl/graph"
 )
 
 // limited is a device on which so many bytes are free. It counts what is allocated.
@@ -95,5 +96,47 @@ func TestAutomaticBatchSize(t *testing.T) {
 	dev := struct{ device.Device }{newDevice(t)}
 	if _, err := Start(t.Context(), c, dev); !errors.Is(err, ErrConfig) {
 		t.Errorf("a device that does not tell its memory: got error %v, want ErrConfig", err)
+	}
+}
+
+// What fine-tuning wants is what it takes: without gradients, activations and optimiser state of frozen layers, and with cached features without
+// the batch in the trunk.
+func TestMemoryOfFinetuning(t *testing.T) {
+	folder := writeStrokes(t, 60, 32)
+	weights := writePretrained(t, "resnet20", graph.Shape{H: 32, W: 32, C: 3}, 7)
+	wants, batches := map[string]int64{}, map[string]int{}
+	for _, strategy := range []string{"full", "head", "features"} {
+		c := tuned(t, "resnet20", folder, weights, strategy)
+		c.Epochs, c.Batch = 0, 64
+		var e *MemoryError
+		if _, err := Start(t.Context(), c, newLimited(t, 0)); !errors.As(err, &e) {
+			t.Fatalf("%s: no room: got error %v, want a MemoryError", strategy, err)
+		}
+		wants[strategy] = e.Want - headroom
+		dev := newLimited(t, e.Want)
+		r, err := Start(t.Context(), c, dev)
+		if err != nil {
+			t.Fatalf("%s: %v", strategy, err)
+		}
+		if w := wants[strategy]; dev.taken > w || dev.taken < w*9/10 {
+			t.Errorf("%s: wanted %d bytes and took %d", strategy, w, dev.taken)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		c.Batch = AutoBatch
+		if r, err = Start(t.Context(), c, newLimited(t, (headroom+wants["full"]/8)*4/3)); err != nil {
+			t.Fatalf("%s, automatic: %v", strategy, err)
+		}
+		batches[strategy] = r.Config.Batch
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if w := wants; w["features"] >= w["head"] || w["head"] >= w["full"]*2/3 {
+		t.Errorf("wanted %d bytes for all layers, %d for the head and %d with features", w["full"], w["head"], w["features"])
+	}
+	if b := batches; b["full"] >= b["head"] || b["head"] > b["features"] {
+		t.Errorf("batch sizes %v, want larger ones where less is kept", b)
 	}
 }

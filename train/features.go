@@ -22,11 +22,8 @@ type tail struct {
 	cache   *transfer.Cache
 }
 
-// cutTail makes the tail if the strategy asks for one: everything behind the last layer that gives the same for an image each time.
-func (r *Run) cutTail(dev device.Device) error {
-	if r.tuning.strategy.Kind != transfer.Features {
-		return nil
-	}
+// cutTail makes the tail: everything behind the last layer that gives the same for an image each time.
+func (r *Run) cutTail() error {
 	t := &tail{cut: r.graph.Cut(), params: map[string]*graph.Param{}}
 	if t.cut.Op == nil {
 		return fmt.Errorf("%w: --strategy features: the network draws random numbers before its first frozen layer; wanted --dropout 0 or --strategy head", ErrConfig)
@@ -35,11 +32,19 @@ func (r *Run) cutTail(dev device.Device) error {
 	if t.graph, err = r.graph.Tail(t.cut); err != nil {
 		return err
 	}
-	if t.weights, err = graph.NewWeights(t.graph, dev); err != nil {
-		return err
-	}
 	for _, q := range t.graph.Params() {
 		t.params[q.Name] = q
+	}
+	r.tail = t
+	return nil
+}
+
+// loadTail gives the tail those of the whole network's weights that are its own.
+func (r *Run) loadTail(dev device.Device) error {
+	t := r.tail
+	var err error
+	if t.weights, err = graph.NewWeights(t.graph, dev); err != nil {
+		return err
 	}
 	for _, p := range r.graph.Params() {
 		q := t.params[p.Name]
@@ -54,7 +59,6 @@ func (r *Run) cutTail(dev device.Device) error {
 			return err
 		}
 	}
-	r.tail = t
 	return nil
 }
 

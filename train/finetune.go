@@ -164,6 +164,9 @@ func (r *Run) plan(ctx context.Context, dev device.Device) error {
 			}
 		}
 	}
+	if t.strategy.Kind == transfer.Features {
+		return r.cutTail()
+	}
 	return nil
 }
 

@@ -101,15 +101,23 @@ func Resume(ctx context.Context, path string, c Config, dev device.Device, obser
 	return r, nil
 }
 
-// prepare opens the data, builds the network and decides on the batch size: everything that takes no memory on the device.
+// prepare opens the data, builds the network, and decides on what is trained of it and on the batch size.
 func (r *Run) prepare(ctx context.Context, dev device.Device) error {
 	feed, err := OpenFeed(ctx, &r.Config)
 	if err != nil {
 		return err
 	}
 	r.source, r.Spec, r.pipe = feed.Source, feed.Spec, feed.Pipe
+	if r.source.Val == nil || r.source.Val.Len() == 0 {
+		return fmt.Errorf("%w: %s has no validation part", data.ErrFormat, r.Config.Data)
+	}
 	if r.graph, err = r.Spec.Graph(r.Config.zooOptions()); err != nil {
 		return err
+	}
+	if r.tuning != nil {
+		if err := r.plan(ctx, dev); err != nil {
+			return err
+		}
 	}
 	if r.Config.Batch == AutoBatch {
 		if err := r.chooseBatch(dev); err != nil {
@@ -146,14 +154,6 @@ func (r *Run) build(ctx context.Context, dev device.Device) error {
 	if err := r.prepare(ctx, dev); err != nil {
 		return err
 	}
-	if r.source.Val == nil || r.source.Val.Len() == 0 {
-		return fmt.Errorf("%w: %s has no validation part", data.ErrFormat, r.Config.Data)
-	}
-	if r.tuning != nil {
-		if err := r.plan(ctx, dev); err != nil {
-			return err
-		}
-	}
 	if err := r.checkMemory(dev); err != nil {
 		return err
 	}
@@ -183,10 +183,10 @@ func (r *Run) compile(dev device.Device) error {
 		if err := r.loadPretrained(); err != nil {
 			return err
 		}
-		if err := r.cutTail(dev); err != nil {
-			return err
-		}
 		if r.tail != nil {
+			if err := r.loadTail(dev); err != nil {
+				return err
+			}
 			trained, weights = r.tail.graph, r.tail.weights
 		}
 		config.Group = r.tuning.group(r.Config)

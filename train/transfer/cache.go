@@ -175,6 +175,11 @@ func (r Request) load(path, key string) (*Cache, error) {
 	return &Cache{Path: path, file: f, Train: set("train"), Val: set("val")}, nil
 }
 
+// PlanExtraction plans what Open runs on dev to compute the outputs of layer, beside the features that it then reads.
+func PlanExtraction(g *graph.Graph, dev device.Device, layer *graph.Node, p device.Precision) (*graph.Plan, error) {
+	return graph.PlanFeatures(g, dev, layer, graph.InferConfig{Batch: extractBatch, Precision: p})
+}
+
 // compute writes the file. The features pass through as they are computed: a trunk with large outputs may have more of them than fit the memory.
 func (r Request) compute(ctx context.Context, path, key string) error {
 	images := r.Source.Train.Len() + r.Source.Val.Len()
