@@ -50,6 +50,11 @@ test-cuda: need-toolkit
 	$(with_cuda) $(GO) test -tags cuda ./gpu/... ./kernels
 	$(with_cuda) $(GO) test -tags cuda -run CUDA ./cmd/cnnctl ./zoo
 
+## test-arm64: run the tests of the CPU device with its NEON kernels, in qemu (Debian: gcc-aarch64-linux-gnu and qemu-user)
+.PHONY: test-arm64
+test-arm64:
+	CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc $(GO) test -short -exec 'qemu-aarch64 -L /usr/aarch64-linux-gnu' ./cpu/kernel ./cpu
+
 # What the GPU's machine needs, in the places where the tests look for it: the tests' programs stand in the folders of their packages. All of them embed the
 # same kernels, which a compressor sees if it looks back far enough.
 bundle := dist/gpu-bundle
