@@ -28,7 +28,8 @@ type layer struct {
 var layers = []layer{
 	{"philox", nil, "philox is a leaf: the same random bits for everyone"},
 	{"checkpoint", nil, "checkpoint knows names and numbers, not models"},
-	{"data", []string{"philox"}, "data reads and knows nothing of networks"},
+	{"data/turbojpeg", nil, "turbojpeg knows one library and no data sets"},
+	{"data", []string{"philox", "data/turbojpeg"}, "data reads and knows nothing of networks"},
 	{"data/augment", []string{"data", "philox"}, "data reads and knows nothing of networks"},
 	{"data/synth", []string{"data", "philox"}, "data reads and knows nothing of networks"},
 	{"data/loader", []string{"data", "data/augment", "data/synth", "philox"}, "data reads and knows nothing of networks"},
@@ -49,7 +50,7 @@ var layers = []layer{
 	{"report/tensorboard", nil, "the event format stands alone"},
 	{"report/terminal", []string{"train"}, "the terminal shows events"},
 	{"report", []string{"checkpoint", "data", "data/augment", "data/loader", "report/tensorboard", "train"}, "report draws what a run has left"},
-	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "pretrained", "device", "cpu", "gpu", "graph", "onnx", "zoo", "train/transfer", "train", "train/diagnose", "bench", "report/tensorboard", "report/terminal", "report"},
+	{"cmd/cnnctl", []string{"philox", "checkpoint", "data", "data/augment", "data/synth", "data/loader", "data/turbojpeg", "pretrained", "device", "cpu", "gpu", "graph", "onnx", "zoo", "train/transfer", "train", "train/diagnose", "bench", "report/tensorboard", "report/terminal", "report"},
 		"cmd uses what the library offers, and leaves the oracle and the conformance suite to tests"},
 }
 
