@@ -15,11 +15,23 @@ import "errors"
 type Image struct {
 	W, H, C int
 	Pix     []uint8
+	Draft   Draft // zero unless the picture was read at a fraction of its size
+}
+
+// Draft says what a reduced picture stands for: a whole one of W x H pixels, of which each pixel covers N x N; fewer at the right and lower edge.
+type Draft struct{ W, H, N int }
+
+// Whole returns m.Draft, and for a picture that is whole itself its own size with N = 1.
+func (m *Image) Whole() Draft {
+	if m.Draft.N == 0 {
+		return Draft{m.W, m.H, 1}
+	}
+	return m.Draft
 }
 
 // Reset makes m a w x h picture of c channels, reusing its memory where that suffices. The contents are undefined.
 func (m *Image) Reset(w, h, c int) {
-	m.W, m.H, m.C = w, h, c
+	m.W, m.H, m.C, m.Draft = w, h, c, Draft{}
 	n := w * h * c
 	if cap(m.Pix) < n {
 		m.Pix = make([]uint8, n)
@@ -41,6 +53,22 @@ type Dataset interface {
 	Read(i int, m *Image) error
 	// Channels returns 1 if every image is grey by format (IDX), else 3: colour readers always deliver RGB.
 	Channels() int
+}
+
+// Reducer is a Dataset whose images can be had smaller for less work.
+type Reducer interface {
+	Dataset
+	// ReadReduced is Read for a caller who allows width and height to be divided by reduce(w, h): 1, 2, 4 or 8. The result
+	// may be whole nevertheless; m.Draft tells.
+	ReadReduced(i int, m *Image, reduce func(w, h int) int) error
+}
+
+// ReadReduced reads sample i of ds reduced, if ds can do that.
+func ReadReduced(ds Dataset, i int, m *Image, reduce func(w, h int) int) error {
+	if r, ok := ds.(Reducer); ok {
+		return r.ReadReduced(i, m, reduce)
+	}
+	return ds.Read(i, m)
 }
 
 // Errors that callers tell apart with errors.Is. Everything else that a reader returns is an I/O error.

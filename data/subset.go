@@ -23,6 +23,11 @@ func (s *subset) Label(i int) int            { return s.Dataset.Label(s.index[i]
 func (s *subset) Name(i int) string          { return s.Dataset.Name(s.index[i]) }
 func (s *subset) Read(i int, m *Image) error { return s.Dataset.Read(s.index[i], m) }
 
+// ReadReduced implements Reducer.
+func (s *subset) ReadReduced(i int, m *Image, reduce func(w, h int) int) error {
+	return ReadReduced(s.Dataset, s.index[i], m, reduce)
+}
+
 // Balanced returns the indices of n samples that are taken from the classes in turn: the first of each class, then the second of each, and so on; of
 // all samples, if there are not so many.
 func Balanced(ds Dataset, n int) []int {

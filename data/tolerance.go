@@ -83,11 +83,14 @@ type tolerant struct {
 	bad  map[int]bool
 }
 
-func (s *tolerant) Read(i int, m *Image) error {
+func (s *tolerant) Read(i int, m *Image) error { return s.ReadReduced(i, m, nil) }
+
+// ReadReduced implements Reducer.
+func (s *tolerant) ReadReduced(i int, m *Image, reduce func(w, h int) int) error {
 	var err error
 	for j := i; ; {
 		if !s.isBad(j) {
-			if err = s.Dataset.Read(j, m); err == nil || !errors.Is(err, ErrCorrupt) {
+			if err = ReadReduced(s.Dataset, j, m, reduce); err == nil || !errors.Is(err, ErrCorrupt) {
 				return err
 			}
 			if err := s.note(j, err); err != nil {

@@ -17,6 +17,7 @@ func (Grayscale) Apply(_ *philox.Stream, w *Work) error {
 		return nil
 	}
 	dst := w.Spare(src.W, src.H, 1)
+	dst.Draft = src.Draft
 	p := src.Pix
 	for i := range dst.Pix {
 		dst.Pix[i] = luma(p[3*i], p[3*i+1], p[3*i+2])
@@ -44,6 +45,7 @@ func (ToRGB) Apply(_ *philox.Stream, w *Work) error {
 		return nil
 	}
 	dst := w.Spare(src.W, src.H, 3)
+	dst.Draft = src.Draft
 	p := dst.Pix
 	for _, v := range src.Pix {
 		p[0], p[1], p[2] = v, v, v

@@ -77,8 +77,8 @@ func (t RandomResizedCrop) draw(r *philox.Stream, w, h int) image.Rectangle {
 
 // Apply implements Transform.
 func (t RandomResizedCrop) Apply(r *philox.Stream, w *Work) error {
-	m := w.Image()
+	whole := w.Image().Whole()
 	full := image.Pt(t.W, t.H)
-	w.resize(t.draw(r, m.W, m.H), full, image.Rectangle{Max: full}, t.Interpolation.orDefault())
+	w.resize(t.draw(r, whole.W, whole.H), full, image.Rectangle{Max: full}, t.Interpolation.orDefault())
 	return nil
 }

@@ -73,12 +73,29 @@ type weights struct {
 	exact        []float64 // one output's weights before rounding
 }
 
-// build computes the weights of outputs lo..hi-1 when in pixels become out pixels. For a reduction the filter widens
+// A span is a part of a row or a column: size pixels from at on, counted from pixel first, which lie in the n pixels from there on. In a whole picture
+// parts consist of pixels; in a draft they end between them.
+type span struct {
+	first, n int
+	at, size float64
+}
+
+// newSpan returns where pixels lo..hi-1 of a whole picture lie when each pixel stands for reduction of them.
+func newSpan(lo, hi, reduction int) span {
+	begin, end := float64(lo)/float64(reduction), float64(hi)/float64(reduction)
+	first := int(begin)
+	return span{first: first, n: int(math.Ceil(end)) - first, at: begin - float64(first), size: end - begin}
+}
+
+// becomes tells whether the span consists of just n pixels.
+func (s span) becomes(n int) bool { return s.at == 0 && s.size == float64(n) }
+
+// build computes the weights of outputs lo..hi-1 when a span becomes out pixels. For a reduction the filter widens
 // with the scale (antialiasing): each input pixel then counts about equally, where a filter of fixed width would skip
 // most of them.
-func (t *weights) build(in, out, lo, hi int, ip Interpolation) {
+func (t *weights) build(s span, out, lo, hi int, ip Interpolation) {
 	reach, f := ip.kernel()
-	scale := float64(in) / float64(out)
+	scale := s.size / float64(out)
 	wide := max(scale, 1)
 	reach *= wide
 	t.taps = 2*int(math.Ceil(reach)) + 1
@@ -87,9 +104,9 @@ func (t *weights) build(in, out, lo, hi int, ip Interpolation) {
 	t.coef = grow(t.coef, (hi-lo)*t.taps)
 	t.exact = grow(t.exact, t.taps)
 	for i := range hi - lo {
-		centre := (float64(lo+i) + 0.5) * scale
+		centre := s.at + (float64(lo+i)+0.5)*scale
 		first := max(0, int(centre-reach+0.5))
-		n := min(in, int(centre+reach+0.5)) - first
+		n := min(s.n, int(centre+reach+0.5)) - first
 		total := 0.0
 		for j := range n {
 			t.exact[j] = f((float64(first+j) - centre + 0.5) / wide)
@@ -114,13 +131,17 @@ func grow[T any](s []T, n int) []T {
 // clip8 rounds a fixed-point sum, to which oneHalf was added before, to a pixel.
 func clip8(s int32) uint8 { return uint8(min(max(s>>precision, 0), 255)) }
 
-// resize replaces the current image by a part of a resized part of it: box is cut out and resized to full, and of the
-// result only the pixels under win are computed. Pixels outside of box have no influence, as if it had been cropped
+// resize replaces the current image by a part of a resized part of it: part, in pixels of the whole picture if the image is a draft, is cut out and resized
+// to full, and of the result only the pixels under win are computed. Pixels outside of part have no influence, as if it had been cropped
 // first. Cost and memory follow from win, however large full is: a 1x30000 image whose short side becomes 256 would
 // otherwise need gigabytes on the way to its centre crop.
-func (w *Work) resize(box image.Rectangle, full image.Point, win image.Rectangle, ip Interpolation) {
+func (w *Work) resize(part image.Rectangle, full image.Point, win image.Rectangle, ip Interpolation) {
 	src := w.Image()
-	if full == box.Size() {
+	reduction := src.Whole().N
+	x, y := newSpan(part.Min.X, part.Max.X, reduction), newSpan(part.Min.Y, part.Max.Y, reduction)
+	box := image.Rect(x.first, y.first, x.first+x.n, y.first+y.n)
+	scaleX, scaleY := !x.becomes(full.X), !y.becomes(full.Y)
+	if !scaleX && !scaleY {
 		w.crop(win.Add(box.Min)) // callers keep win inside full
 		return
 	}
@@ -137,15 +158,14 @@ func (w *Work) resize(box image.Rectangle, full image.Point, win image.Rectangle
 	left := (box.Min.X + win.Min.X) * src.C // of the vertical pass's input rows
 	width := win.Dx() * src.C
 	top, rows := win.Min.Y, win.Dy()
-	scaleY := full.Y != box.Dy()
 	if scaleY {
-		w.ver.build(box.Dy(), full.Y, win.Min.Y, win.Max.Y, ip)
+		w.ver.build(y, full.Y, win.Min.Y, win.Max.Y, ip)
 		last := rows - 1
 		top = w.ver.first[0]
 		rows = w.ver.first[last] + w.ver.count[last] - top
 	}
-	if full.X != box.Dx() {
-		w.hor.build(box.Dx(), full.X, win.Min.X, win.Max.X, ip)
+	if scaleX {
+		w.hor.build(x, full.X, win.Min.X, win.Max.X, ip)
 		out := dst.Pix
 		if scaleY {
 			w.rows = grow(w.rows, rows*width)

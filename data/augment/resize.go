@@ -45,13 +45,13 @@ func (t Resize) size(w, h int) image.Point {
 
 // Apply implements Transform. A result of more than 2^27 pixels is an error that wraps ErrSize.
 func (t Resize) Apply(_ *philox.Stream, w *Work) error {
-	m := w.Image()
-	full := t.size(m.W, m.H)
+	whole := wholeBounds(w.Image())
+	full := t.size(whole.Max.X, whole.Max.Y)
 	if full.X*full.Y > maxPixels {
 		return fmt.Errorf("%w: %v of a %dx%d image (width x height) gives %dx%d, more than %d pixels; remove the image or crop it",
-			ErrSize, t, m.W, m.H, full.X, full.Y, maxPixels)
+			ErrSize, t, whole.Max.X, whole.Max.Y, full.X, full.Y, maxPixels)
 	}
-	w.resize(bounds(m), full, image.Rectangle{Max: full}, t.Interpolation.orDefault())
+	w.resize(whole, full, image.Rectangle{Max: full}, t.Interpolation.orDefault())
 	return nil
 }
 
@@ -91,8 +91,8 @@ type resizeCrop struct {
 func (t resizeCrop) String() string { return t.Resize.String() + " " + t.crop.String() }
 
 func (t resizeCrop) Apply(r *philox.Stream, w *Work) error {
-	m := w.Image()
-	full := t.size(m.W, m.H)
+	whole := wholeBounds(w.Image())
+	full := t.size(whole.Max.X, whole.Max.Y)
 	win := t.crop.rect(full.X, full.Y)
 	if !win.In(image.Rectangle{Max: full}) { // the crop pads
 		if err := t.Resize.Apply(r, w); err != nil {
@@ -100,7 +100,7 @@ func (t resizeCrop) Apply(r *philox.Stream, w *Work) error {
 		}
 		return t.crop.Apply(r, w)
 	}
-	w.resize(bounds(m), full, win, t.Interpolation.orDefault())
+	w.resize(whole, full, win, t.Interpolation.orDefault())
 	return nil
 }
 

@@ -70,6 +70,12 @@ func check(m *data.Image) error {
 // bounds returns the image's rectangle with its origin at (0, 0).
 func bounds(m *data.Image) image.Rectangle { return image.Rect(0, 0, m.W, m.H) }
 
+// wholeBounds returns the rectangle of the picture that m is a draft of, or its own.
+func wholeBounds(m *data.Image) image.Rectangle {
+	d := m.Whole()
+	return image.Rect(0, 0, d.W, d.H)
+}
+
 // place copies the part of src that r covers into dst, which has r's size, and fills with zero (black) where r reaches
 // beyond src: cropping and padding in one.
 func place(dst, src *data.Image, r image.Rectangle) {

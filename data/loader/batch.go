@@ -107,13 +107,10 @@ func (l *Loader) augment(ds data.Dataset, w *worker, epoch, i int, x []float32) 
 	return l.named(i, err)
 }
 
-// draw decodes sample i and begins its stream of random numbers.
+// draw begins the stream of random numbers of sample i and decodes it.
 func (l *Loader) draw(ds data.Dataset, w *worker, epoch, i int) error {
-	if err := decode(ds, w, i); err != nil {
-		return err
-	}
 	w.rng = philox.MakeStream(l.cfg.Seed, philox.Augment, epoch, i)
-	return nil
+	return decode(ds, w, i)
 }
 
 // named adds the name of sample i to an error.
@@ -137,7 +134,7 @@ func decode(ds data.Dataset, w *worker, i int) (err error) {
 			err = fmt.Errorf("%s: %w: %w: %v", ds.Name(i), data.ErrCorrupt, errPanic, r)
 		}
 	}()
-	return ds.Read(i, w.work.Image())
+	return data.ReadReduced(ds, i, w.work.Image(), w.reduce)
 }
 
 // finish mixes the batch once all its samples are there.

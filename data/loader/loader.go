@@ -52,6 +52,8 @@ type Loader struct {
 type worker struct {
 	work augment.Work
 	rng  philox.Stream // here and not on the stack, from which an interface call would make it escape for each sample
+	// reduce is the reduction of a w x h image, for the sample that rng belongs to; here, because making a closure takes memory.
+	reduce func(w, h int) int
 }
 
 // labelled is what a loader needs to know of its samples beside their contents.
@@ -169,7 +171,9 @@ func (l *Loader) takeWorker() *worker {
 		l.workers = l.workers[:n-1]
 		return w
 	}
-	return new(worker)
+	w := new(worker)
+	w.reduce = func(width, height int) int { return l.pipe.Reduction(w.rng, width, height) }
+	return w
 }
 
 func (l *Loader) giveWorker(w *worker) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/data"
@@ -252,6 +253,36 @@ func TestInvalidConfigs(t *testing.T) {
 	for _, tt := range tests {
 		if _, err := New(tt.ds, plain(t, 4), tt.cfg); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), tt.name) {
 			t.Errorf("%s: got %v", tt.name, err)
+		}
+	}
+}
+
+// reducible is a fake whose pictures are large, and which tells how small they may be.
+type reducible struct {
+	fake
+	asked sync.Map
+}
+
+func (r *reducible) ReadReduced(i int, m *data.Image, reduce func(w, h int) int) error {
+	r.asked.Store(i, reduce(100*r.size, 100*r.size))
+	return r.Read(i, m)
+}
+
+// The pipeline's reduction reaches the data set, whatever the batches are made of.
+func TestReductionIsAskedFor(t *testing.T) {
+	ds := &reducible{fake: fake{n: 6, size: 9, classes: 2}}
+	pipe, err := augment.Eval(augment.Config{H: 9, W: 9, Channels: 1, Mean: []float64{0}, Std: []float64{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := mustNew(t, ds, pipe, Config{Batch: 3, Workers: 2})
+	for name, l := range map[string]*Loader{"numbers": numbers, "bytes": numbers.Pixels()} {
+		ds.asked.Clear()
+		collect(t, l, 0, 0)
+		for i := range ds.n {
+			if got, _ := ds.asked.Load(i); got != 8 {
+				t.Errorf("%s: sample %d may be reduced to 1/%v, want 1/8", name, i, got)
+			}
 		}
 	}
 }
