@@ -63,15 +63,23 @@ func imageEnding(name string) bool {
 	return false
 }
 
-// DecodeImage decodes a JPEG, PNG, GIF (its first frame), BMP or WebP file, told by its content, into m as RGB,
-// (H, W, 3), turned upright as its EXIF orientation asks.
+// Decoder decodes image files. Files are told by their content: JPEG, PNG, GIF (the first frame), BMP and WebP.
+type Decoder struct {
+	MaxPixels int64 // of the largest image; a larger one is an error, and costs no memory
+	JPEG      JPEG
+}
+
+// Decode decodes the file r into m as RGB, (H, W, 3), turned upright as its EXIF orientation asks.
 //
 // The result is what PIL's convert("RGB") gives, so that networks trained elsewhere see the same pixels: grey becomes
 // three equal channels, transparency is dropped (not blended with a background), chroma is interpolated as libjpeg does.
 // The exception is 16-bit grey, where PIL clips and this keeps the upper 8 bits. Colour profiles are not applied.
 //
-// The header is checked first: an image of more than maxPixels pixels costs no memory. Every error wraps ErrCorrupt.
-func DecodeImage(r []byte, maxPixels int64, m *Image) error {
+// reduce, which may be nil, says for an upright image of w x h pixels by how much the caller allows both to be divided,
+// rounding up: 1, 2, 4 or 8. JPEGDraft makes use of that.
+//
+// The header is checked before anything is allocated for the pixels. Every error wraps ErrCorrupt.
+func (d Decoder) Decode(r []byte, m *Image, reduce func(w, h int) int) error {
 	kind := imageType(r)
 	c, ok := codecs[kind]
 	switch {
@@ -87,8 +95,12 @@ func DecodeImage(r []byte, maxPixels int64, m *Image) error {
 	if cfg.Width <= 0 || cfg.Height <= 0 {
 		return fmt.Errorf("%w: the %s header says %d x %d pixels", ErrCorrupt, c.name, cfg.Width, cfg.Height)
 	}
-	if int64(cfg.Width) > maxPixels/int64(cfg.Height) {
-		return fmt.Errorf("%w: the %s header says %d x %d pixels, but at most %d are allowed", ErrCorrupt, c.name, cfg.Width, cfg.Height, maxPixels)
+	if int64(cfg.Width) > d.MaxPixels/int64(cfg.Height) {
+		return fmt.Errorf("%w: the %s header says %d x %d pixels, but at most %d are allowed", ErrCorrupt, c.name, cfg.Width, cfg.Height, d.MaxPixels)
+	}
+	turn := orientation(kind, r)
+	if kind == "jpeg" && d.JPEG.turbo(r, cfg, turn, m, reduce) {
+		return nil
 	}
 	src, err := guard(c.decode, r)
 	if err != nil {
@@ -102,7 +114,7 @@ func DecodeImage(r []byte, maxPixels int64, m *Image) error {
 	if b := src.Bounds(); b.Dx() != cfg.Width || b.Dy() != cfg.Height {
 		return fmt.Errorf("%w: the %s header says %d x %d pixels, but %d x %d follow", ErrCorrupt, c.name, cfg.Width, cfg.Height, b.Dx(), b.Dy())
 	}
-	p := place(m, cfg.Width, cfg.Height, orientation(kind, r))
+	p := place(m, cfg.Width, cfg.Height, turn)
 	p.draw(m.Pix, src, kind == "webp")
 	return nil
 }

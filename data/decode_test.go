@@ -35,11 +35,21 @@ func fixtures(t testing.TB) []string {
 	return files
 }
 
-// DecodeImage gives the pixels of PIL. Lossless formats agree exactly; for the others the inverse DCT, and WebP's
-// conversion to RGB, may round differently.
-func TestDecodeImageEqualsPIL(t *testing.T) {
+// Pictures have the pixels of PIL. Lossless formats agree exactly, and so do JPEG files where libjpeg-turbo, which PIL uses, decodes them; Go's inverse
+// DCT, and its conversion of WebP to RGB, may round differently.
+func TestDecodeEqualsPIL(t *testing.T) {
+	t.Run("go", func(t *testing.T) { testEqualsPIL(t, JPEGGo) })
+	t.Run("turbo", func(t *testing.T) {
+		needTurbo(t)
+		testEqualsPIL(t, JPEGTurbo)
+	})
+}
+
+func testEqualsPIL(t *testing.T, j JPEG) {
 	tolerance := func(name string) int {
 		switch {
+		case j == JPEGTurbo && strings.HasSuffix(name, ".jpg") && name != "jpegcmyk.jpg":
+			return 0
 		case strings.HasPrefix(name, "jpeg"), strings.HasPrefix(name, "exif"):
 			return 3
 		case name == "webp.webp", name == "webpalpha.webp":
@@ -55,7 +65,7 @@ func TestDecodeImageEqualsPIL(t *testing.T) {
 				t.Fatal(err)
 			}
 			var m Image
-			if err := DecodeImage(raw, 1<<20, &m); err != nil {
+			if err := (Decoder{MaxPixels: 1 << 20, JPEG: j}).Decode(raw, &m, nil); err != nil {
 				t.Fatal(err)
 			}
 			base, _, _ := strings.Cut(file, ".")
@@ -172,7 +182,7 @@ func TestChromaRatios(t *testing.T) {
 	}
 }
 
-func TestDecodeImageErrors(t *testing.T) {
+func TestDecodeErrors(t *testing.T) {
 	picture := image.NewRGBA(image.Rect(0, 0, 40, 30))
 	for i := range picture.Pix {
 		picture.Pix[i] = uint8(i * i)
@@ -210,7 +220,7 @@ func TestDecodeImageErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var m Image
-			err := DecodeImage(c.raw, 1<<20, &m)
+			err := Decoder{MaxPixels: 1 << 20}.Decode(c.raw, &m, nil)
 			if !errors.Is(err, ErrCorrupt) || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %v, want ErrCorrupt and %q", err, c.want)
 			}
@@ -249,7 +259,7 @@ func TestDecompressionBombCostsNoMemory(t *testing.T) {
 		var m Image
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := DecodeImage(raw, c.max, &m)
+		err := Decoder{MaxPixels: c.max}.Decode(raw, &m, nil)
 		runtime.ReadMemStats(&after)
 		got := after.TotalAlloc - before.TotalAlloc
 		if !errors.Is(err, ErrCorrupt) || !strings.Contains(fmt.Sprint(err), c.want) {
@@ -277,7 +287,7 @@ func TestGIFFrameOnCanvas(t *testing.T) {
 		t.Fatal(err)
 	}
 	var m Image
-	if err := DecodeImage(b.Bytes(), 1<<20, &m); err != nil {
+	if err := (Decoder{MaxPixels: 1 << 20}).Decode(b.Bytes(), &m, nil); err != nil {
 		t.Fatal(err)
 	}
 	if m.W != 8 || m.H != 4 {

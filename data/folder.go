@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -21,14 +22,14 @@ func (t *tree) openFolder(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src := &Source{Format: "folder", Notes: append(notes, l.notes...)}
+	src := &Source{Format: "folder", Notes: slices.Concat(notes, l.notes, opt.JPEG.notes())}
 	h := sha256.New()
 	fmt.Fprintf(h, "folder %q\n", l.classes)
 	for part, samples := range [][]sample{l.train, l.val} {
 		if samples == nil {
 			continue
 		}
-		set := &imageSet{tree: t, classes: l.classes, samples: samples, maxPixels: opt.MaxPixels}
+		set := &imageSet{tree: t, classes: l.classes, samples: samples, decoder: opt.decoder()}
 		for _, s := range samples {
 			f := &t.files[s.file]
 			fmt.Fprintf(h, "%d %q %d %d\n", part, f.name, f.size, s.label)
@@ -84,10 +85,10 @@ func (t *tree) images() (images []int32, notes []string, err error) {
 
 // imageSet decodes the images of a tree on demand.
 type imageSet struct {
-	tree      *tree
-	classes   []string
-	samples   []sample
-	maxPixels int64
+	tree    *tree
+	classes []string
+	samples []sample
+	decoder Decoder
 }
 
 func (s *imageSet) Len() int          { return len(s.samples) }
@@ -101,11 +102,14 @@ func (s *imageSet) file(i int) *file { return &s.tree.files[s.samples[i].file] }
 // encoded recycles the memory of undecoded images.
 var encoded = sync.Pool{New: func() any { return new([]byte) }}
 
-func (s *imageSet) Read(i int, m *Image) error {
+func (s *imageSet) Read(i int, m *Image) error { return s.ReadReduced(i, m, nil) }
+
+// ReadReduced implements Reducer.
+func (s *imageSet) ReadReduced(i int, m *Image, reduce func(w, h int) int) error {
 	f := s.file(i)
 	// No format needs more than 16 bits for each of four channels and some text.
-	if most := 8*s.maxPixels + 16<<20; f.size > most {
-		return corrupt(s.Name(i), "the file has %d bytes, more than an image of %d pixels can have", f.size, s.maxPixels)
+	if most := 8*s.decoder.MaxPixels + 16<<20; f.size > most {
+		return corrupt(s.Name(i), "the file has %d bytes, more than an image of %d pixels can have", f.size, s.decoder.MaxPixels)
 	}
 	buf := encoded.Get().(*[]byte)
 	defer encoded.Put(buf)
@@ -113,7 +117,7 @@ func (s *imageSet) Read(i int, m *Image) error {
 	if err != nil {
 		return readError(s.Name(i), err)
 	}
-	if err := DecodeImage(b, s.maxPixels, m); err != nil {
+	if err := s.decoder.Decode(b, m, reduce); err != nil {
 		return fmt.Errorf("%s: %w", s.Name(i), err)
 	}
 	return nil

@@ -261,7 +261,7 @@ func TestOddArchiveNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			var m Image
-			if err := DecodeImage(raw, 100, &m); err != nil {
+			if err := (Decoder{MaxPixels: 100}).Decode(raw, &m, nil); err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, fmt.Sprint(tr.files[i].name, m.Pix[0]))

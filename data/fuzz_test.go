@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/cnnctl/cnnctl/data/turbojpeg"
 )
 
 // The fuzz targets hold every reader of outside bytes to three promises: no panic, no error but of the documented
@@ -32,7 +34,8 @@ func cuts(f *testing.F, raw []byte, args ...any) {
 	}
 }
 
-func FuzzDecodeImage(f *testing.F) {
+// All decoders take the files that Go's takes, and of the same size: for what libjpeg-turbo does not like, it is Go's that decodes.
+func FuzzDecode(f *testing.F) {
 	for _, name := range fixtures(f) {
 		raw, err := os.ReadFile(name)
 		if err != nil {
@@ -43,12 +46,23 @@ func FuzzDecodeImage(f *testing.F) {
 	f.Add(bombPNG(1<<31-1, 1<<31-1))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var m Image
-		err := DecodeImage(raw, 1<<16, &m)
+		err := Decoder{MaxPixels: 1 << 16}.Decode(raw, &m, nil)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("undocumented error %v", err)
 		}
 		if err == nil && (m.W < 1 || m.H < 1 || m.C != 3 || m.W*m.H > 1<<16 || len(m.Pix) != 3*m.W*m.H) {
 			t.Fatalf("%d x %d x %d with %d bytes", m.W, m.H, m.C, len(m.Pix))
+		}
+		for n := range 3 { // 1 is the whole picture
+			var d Image
+			other := Decoder{MaxPixels: 1 << 16, JPEG: JPEGDraft}.Decode(raw, &d, func(int, int) int { return 1 << n })
+			if err == nil && other != nil || other != nil && !errors.Is(other, ErrCorrupt) {
+				t.Fatalf("error %v at 1/%d, %v by Go's decoder", other, 1<<n, err)
+			}
+			whole := d.W == m.W && d.H == m.H
+			if other == nil && (d.C != 3 || len(d.Pix) != 3*d.W*d.H || err == nil && !whole && d.W != turbojpeg.Reduced(m.W, 1<<n)) {
+				t.Fatalf("%d x %d x %d with %d bytes at 1/%d, %d x %d by Go's decoder", d.W, d.H, d.C, len(d.Pix), 1<<n, m.W, m.H)
+			}
 		}
 	})
 }

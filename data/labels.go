@@ -52,8 +52,8 @@ func (t *tree) openLabelled(table string, classes []string, opt Options) (*Sourc
 		f := &t.files[s.file]
 		fmt.Fprintf(h, "%q %d %d\n", f.name, f.size, s.label)
 	}
-	src := &Source{Format: "labelled" + t.suffix, Val: &imageSet{tree: t, classes: classes, samples: samples, maxPixels: opt.MaxPixels},
-		Digest: hex.EncodeToString(h.Sum(nil)), Notes: t.notes}
+	src := &Source{Format: "labelled" + t.suffix, Val: &imageSet{tree: t, classes: classes, samples: samples, decoder: opt.decoder()},
+		Digest: hex.EncodeToString(h.Sum(nil)), Notes: slices.Concat(t.notes, opt.JPEG.notes())}
 	if rest := len(t.files) - len(samples); rest > 0 {
 		src.Notes = append(src.Notes, fmt.Sprintf("%d files have no line in %s and are not used", rest, table))
 	}

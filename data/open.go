@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	// MaxMemory bounds, in bytes, what Open keeps in memory: the pixels of IDX and CIFAR files, and the (still encoded)
 	// images of a compressed tar. Folders, .zip and plain .tar are read in place. 0 means DefaultMaxMemory.
 	MaxMemory int64
+	// JPEG is what decodes JPEG files.
+	JPEG JPEG
 	// SkipCorrupt is how many corrupt samples are tolerated, over both parts; see Tolerance. 0 tolerates none.
 	SkipCorrupt int
 }
@@ -39,6 +42,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: the largest number of pixels must lie between 1 and 2^40, but is %d", ErrOption, o.MaxPixels)
 	case o.MaxMemory < 0:
 		return o, fmt.Errorf("%w: the memory bound must be positive, not %d", ErrOption, o.MaxMemory)
+	case o.JPEG != "" && !slices.Contains(JPEGs, o.JPEG):
+		return o, fmt.Errorf("%w: the JPEG decoder must be one of %v, not %q", ErrOption, JPEGs, o.JPEG)
 	case o.SkipCorrupt < 0:
 		return o, fmt.Errorf("%w: the number of tolerated samples must not be negative, but is %d", ErrOption, o.SkipCorrupt)
 	}
@@ -53,6 +58,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+func (o Options) decoder() Decoder { return Decoder{MaxPixels: o.MaxPixels, JPEG: o.JPEG} }
 
 // Open reads the data set at path: a folder or an archive (.tar, .tar.gz, .zip, told by their content) that holds
 //

@@ -7,14 +7,19 @@ type placement struct {
 	origin, dx, dy int // bytes
 }
 
+// upright returns the size of a w x h image once it is turned.
+func upright(w, h, orientation int) (int, int) {
+	if orientation >= 5 {
+		return h, w
+	}
+	return w, h
+}
+
 // place gives m the size that a w x h image has once it is upright.
 // The orientations are those of EXIF (CIPA DC-008, tag 0x0112): the place of row 0 and column 0 in the upright picture.
 func place(m *Image, w, h, orientation int) placement {
-	if orientation >= 5 {
-		m.Reset(h, w, 3)
-	} else {
-		m.Reset(w, h, 3)
-	}
+	upW, upH := upright(w, h, orientation)
+	m.Reset(upW, upH, 3)
 	col, row := 3, 3*m.W // one step to the right, one step down
 	right, bottom := (m.W-1)*col, (m.H-1)*row
 	p := placement{w: w, h: h}

@@ -72,6 +72,7 @@ type Config struct {
 	MixMode     string     `yaml:"mixup-mode"`
 	SkipCorrupt int        `yaml:"skip-corrupt"`
 	MaxPixels   int64      `yaml:"max-pixels"`
+	JPEG        data.JPEG  `yaml:"jpeg"` // what decodes JPEG files; empty, as in old runs: Go's decoder
 
 	Seed      uint64           `yaml:"seed"`
 	Workers   int              `yaml:"workers"`
@@ -89,7 +90,7 @@ func Defaults(info zoo.Info) Config {
 	return Config{Model: info.Name, Epochs: d.Epochs, Batch: d.Batch, Opt: d.Optimizer, LR: d.LR, Momentum: d.Momentum, WeightDecay: d.WeightDecay,
 		Sched: d.Schedule, WarmupEpochs: d.WarmupEpochs, DecayEpochs: 30, DecayRate: 0.1, LabelSmoothing: d.LabelSmoothing, EMADecay: 0.9999, Dropout: -1,
 		ValSplit: data.DefaultValSplit, HFlip: -1, CropPadding: -1, ReMode: string(augment.ErasePixel), ReCount: 1, MixProb: 1, MixSwitch: 0.5,
-		MixMode: string(loader.MixBatch), MaxPixels: data.DefaultMaxPixels,
+		MixMode: string(loader.MixBatch), MaxPixels: data.DefaultMaxPixels, JPEG: data.JPEGAuto,
 		Workers: runtime.GOMAXPROCS(0), Device: "auto", Winograd: "auto", Project: "runs/train"}
 }
 
@@ -141,6 +142,7 @@ func (c Config) Check() error {
 	share("mixup-switch-prob", c.MixSwitch)
 	want(slices.Contains(loader.MixModes, loader.MixMode(c.MixMode)), "mixup-mode", fmt.Sprintf("%q", c.MixMode), fmt.Sprintf("one of %v", loader.MixModes))
 	want(c.SkipCorrupt >= 0, "skip-corrupt", c.SkipCorrupt, "at least 0")
+	want(c.JPEG == "" || slices.Contains(data.JPEGs, c.JPEG), "jpeg", fmt.Sprintf("%q", c.JPEG), fmt.Sprintf("one of %v", data.JPEGs))
 	want(c.MaxPixels > 0, "max-pixels", c.MaxPixels, "a positive number")
 	want(c.Workers >= 0 && c.Workers <= maxWorkers, "workers", c.Workers, fmt.Sprintf("0 to %d", maxWorkers))
 	want(c.SaveEvery >= 0, "save-every", c.SaveEvery, "at least 0")

@@ -91,7 +91,7 @@ func TestContinues(t *testing.T) {
 		c := before
 		to := reflect.ValueOf(after).Field(i)
 		if to.Interface() == reflect.ValueOf(c).Field(i).Interface() {
-			to = reflect.ValueOf("another") // a text that has a default
+			to = reflect.ValueOf("another").Convert(to.Type()) // a text that has a default
 		}
 		reflect.ValueOf(&c).Elem().Field(i).Set(to)
 		free := false

@@ -71,7 +71,7 @@ func (r *Run) openFeatures(ctx context.Context) error {
 	}
 	kind, _, _ := strings.Cut(r.tr.Device(), " ") // without the number of threads, on which nothing depends
 	t.cache, err = transfer.Open(ctx, transfer.Request{Weights: r.weights, Layer: t.cut, Source: r.source, Preprocess: r.Spec.Preprocess, Workers: c.Workers, Dir: dir,
-		Arithmetic: fmt.Sprintf("%s winograd %s %v", kind, c.Winograd, c.Precision), Precision: c.Precision,
+		Arithmetic: fmt.Sprintf("%s winograd %s %v jpeg %s", kind, c.Winograd, c.Precision, c.JPEG.Decide()), Precision: c.Precision,
 		Progress: func(done, total int) { r.notify(Extracting{done, total}) },
 		Warn:     func(text string) { r.notify(Warning{Message: text}) }})
 	if err != nil {

@@ -78,7 +78,7 @@ func (m *Model) OpenData(c *Config, labels string) (*data.Source, error) {
 		return nil, fmt.Errorf("%s: %w: %w", m.Path, ErrWeights, err)
 	}
 	if labels != "" {
-		return data.OpenLabelled(c.Data, labels, m.Classes, data.Options{MaxPixels: c.MaxPixels, SkipCorrupt: c.SkipCorrupt})
+		return data.OpenLabelled(c.Data, labels, m.Classes, data.Options{MaxPixels: c.MaxPixels, JPEG: c.JPEG, SkipCorrupt: c.SkipCorrupt})
 	}
 	src, err := OpenData(c, info)
 	if err != nil {
@@ -123,7 +123,7 @@ func NewPredictor(m *Model, p device.Precision) (*Predictor, error) {
 
 // Logits returns the scores of the classes for an encoded image, which the next call overwrites. Errors wrap data.ErrCorrupt.
 func (p *Predictor) Logits(encoded []byte, maxPixels int64) ([]float32, error) {
-	if err := data.DecodeImage(encoded, maxPixels, p.work.Image()); err != nil {
+	if err := (data.Decoder{MaxPixels: maxPixels, JPEG: data.JPEGAuto}).Decode(encoded, p.work.Image(), nil); err != nil {
 		return nil, err
 	}
 	if err := p.m.Pipe.Apply(nil, &p.work, p.x); err != nil {

@@ -16,7 +16,8 @@ import (
 // fraction of a grey level.
 const statsSamples = 2000
 
-// OpenData opens the data set that c names: a path, or an embedded set; if it names none, the embedded set that suits the model's channels.
+// OpenData opens the data set that c names: a path, or an embedded set; if it names none, the embedded set that suits the model's channels. It
+// writes to c what it decides: the set, and what decodes its JPEG files.
 func OpenData(c *Config, info zoo.Info) (*data.Source, error) {
 	if c.Data == "" {
 		c.Data = "digits"
@@ -24,10 +25,13 @@ func OpenData(c *Config, info zoo.Info) (*data.Source, error) {
 			c.Data = "shapes"
 		}
 	}
+	if c.JPEG == data.JPEGAuto {
+		c.JPEG = c.JPEG.Decide()
+	}
 	if src, ok := synth.Open(c.Data, c.Seed); ok {
 		return src, nil
 	}
-	src, err := data.Open(c.Data, data.Options{ValSplit: c.ValSplit, Seed: c.Seed, MaxPixels: c.MaxPixels, SkipCorrupt: c.SkipCorrupt})
+	src, err := data.Open(c.Data, data.Options{ValSplit: c.ValSplit, Seed: c.Seed, MaxPixels: c.MaxPixels, JPEG: c.JPEG, SkipCorrupt: c.SkipCorrupt})
 	if errors.Is(err, data.ErrFormat) {
 		return nil, fmt.Errorf("%w; or give the name of an embedded set: %v", err, synth.Names())
 	}

@@ -47,7 +47,7 @@ Compare the figure with the images a second of bench train: the loader must be t
 				return usageError{err}
 			}
 			run := train.Defaults(info)
-			run.Data, run.ImageSize, run.Workers, run.SkipCorrupt = args[0], c.ImageSize, c.Workers, c.SkipCorrupt
+			run.Data, run.ImageSize, run.Workers, run.SkipCorrupt, run.JPEG = args[0], c.ImageSize, c.Workers, c.SkipCorrupt, c.JPEG
 			if cmd.Flags().Changed("batch-size") {
 				run.Batch = c.Batch
 			}
@@ -61,7 +61,7 @@ Compare the figure with the images a second of bench train: the loader must be t
 				return err
 			}
 			cores := max(run.Workers, 1)
-			return printf(cmd.OutOrStdout(), "%v\n%d images in %.2fs: %.0f images/s, %.0f images/s for each of %d workers\n", feed.Batches, r.Images,
+			return printf(cmd.OutOrStdout(), "%v\nJPEG files are decoded by %s\n%d images in %.2fs: %.0f images/s, %.0f images/s for each of %d workers\n", feed.Batches, run.JPEG.Decide(), r.Images,
 				r.Elapsed.Seconds(), r.Rate(), r.Rate()/float64(cores), cores)
 		},
 	}
@@ -71,6 +71,7 @@ Compare the figure with the images a second of bench train: the loader must be t
 	f.IntVar(&c.ImageSize, "image-size", 0, "side of the input in pixels; 0: as train would")
 	f.IntVarP(&c.Workers, "workers", "j", c.Workers, "goroutines that load data")
 	f.IntVar(&c.SkipCorrupt, "skip-corrupt", 0, "corrupt images to tolerate")
+	jpegFlag(f, &c.JPEG)
 	f.DurationVar(&length, "time", length, "how long to measure")
 	return cmd
 }

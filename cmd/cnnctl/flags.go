@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cnnctl/cnnctl/data"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/train"
 	"github.com/spf13/pflag"
@@ -83,6 +84,12 @@ func imageFlags(f *pflag.FlagSet, c *train.Config) {
 	f.StringVar(&c.MixMode, "mixup-mode", c.MixMode, "what MixUp and CutMix choose for: each batch, pair or elem(ent)")
 	f.IntVar(&c.SkipCorrupt, "skip-corrupt", c.SkipCorrupt, "corrupt images to tolerate")
 	f.Int64Var(&c.MaxPixels, "max-pixels", c.MaxPixels, "largest image that is decoded")
+	jpegFlag(f, &c.JPEG)
+}
+
+// jpegFlag defines --jpeg.
+func jpegFlag(f *pflag.FlagSet, j *data.JPEG) {
+	f.StringVar((*string)(j), "jpeg", string(*j), "what decodes JPEG files: turbo (libjpeg-turbo), draft (the same, at 1/2, 1/4 or 1/8 where it is then halved at least), go; auto: turbo where it is installed, else go")
 }
 
 // apply sets in c the flags that the user gave.

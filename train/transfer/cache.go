@@ -27,7 +27,7 @@ type Request struct {
 	Source     *data.Source
 	Preprocess augment.Preprocess // of the images: that of evaluation, for the same features in each epoch
 	Precision  device.Precision
-	Arithmetic string // names the device and how it computes, because the last bits depend on it
+	Arithmetic string // names the device, how it computes and what decodes images, because the last bits depend on it
 	Workers    int
 	Dir        string                // of the cache
 	Progress   func(done, total int) // images; nil is silent
@@ -71,7 +71,7 @@ const (
 
 // Open returns the features, from the cache if they are there and every digest of them holds; otherwise it computes them. The cache is keyed by
 // everything that they depend on: the values of the parameters above the layer, the digest of the data set and its split, the preprocessing, the
-// device.
+// device and the decoder of its images.
 // A process that computes the same features at the same time is waited for.
 //
 // Errors wrap those of reading the data, of the disk, or ctx's. A process that is killed leaves nothing that a later one would take for features.
