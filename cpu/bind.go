@@ -198,6 +198,8 @@ func (b *binder) bind() []phase {
 		return bindBatchNormBackward(b, c)
 	case device.BatchNormFrozenBackward:
 		return bindBatchNormFrozenBackward(b, c)
+	case device.FoldBatchNorm:
+		return bindFoldBatchNorm(b, c)
 	case device.LRNForward:
 		return bindLRNForward(b, c)
 	case device.LRNBackward:

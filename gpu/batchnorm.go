@@ -58,6 +58,13 @@ func bindBatchNormInference(b *binder, f device.BatchNormInference) {
 		[]any{f.Eps}, int64(f.Rows), c)
 }
 
+// bindFoldBatchNorm takes the rows of the weight for rows, and their elements for channels.
+func bindFoldBatchNorm(b *binder, f device.FoldBatchNorm) {
+	length := b.channels(f.Len)
+	b.rows("batchnorm", "batch_norm_fold", f.Type, f.C, f.Len, []cu.DevicePtr{b.mem(f.FoldedWeight), b.mem(f.Weight), b.mem(f.Bias), b.mem(f.Gamma), b.mem(f.Beta),
+		b.mem(f.RunMean), b.mem(f.RunVar), b.mem(f.FoldedBias)}, []any{f.Eps}, int64(f.C), length)
+}
+
 func bindBatchNormBackward(b *binder, g device.BatchNormBackward) {
 	b.workspace(g.Workspace)
 	s := b.columnSums(g.Rows, g.C)

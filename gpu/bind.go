@@ -17,7 +17,7 @@ var bindings = table(
 	on(bindNorm2), on(bindBiasGrad),
 	on(bindGemm), on(bindConvForward), on(bindConvBackwardData), on(bindConvBackwardFilter),
 	on(bindMaxPoolForward), on(bindMaxPoolBackward), on(bindAvgPoolForward), on(bindAvgPoolBackward), on(bindAdaptiveForward), on(bindAdaptiveBackward),
-	on(bindBatchNormForward), on(bindBatchNormInference), on(bindBatchNormBackward), on(bindBatchNormFrozenBackward),
+	on(bindBatchNormForward), on(bindBatchNormInference), on(bindBatchNormBackward), on(bindBatchNormFrozenBackward), on(bindFoldBatchNorm),
 	on(bindLRNForward), on(bindLRNBackward),
 	on(bindSoftmax), on(bindSoftmaxBackward), on(bindCrossEntropy),
 	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA), on(bindRecord), on(bindNormalize),

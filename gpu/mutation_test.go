@@ -76,6 +76,8 @@ var mutations = []struct{ file, old, new string }{
 	{"conv_data.cuh", "if (dense) return i * across;", ""},
 	{"activation.cuh", "case relu: return x <= 0 ? 0.0f : x;", "case relu: return x > 0 ? x : 0.0f;"},
 	{"activation.cuh", "y > 0 && y < 6", "y > 0 && y <= 6"},
+	{"batchnorm.cu", "if (i == 0) folded_bias", "if (i == Width) folded_bias"},
+	{"batchnorm.cu", "(bias ? bias[c] : 0.0f)", "bias[c]"},
 	{"reduce.cu", "if (thread < half) sums", "if (thread <= half) sums"},
 	{"reduce.cu", "		__syncthreads();\n		if (thread < half)", "		if (thread < half)"},
 	{"reduce.cu", "done = n / 4 * 4;", "done = (n + 3) / 4 * 4;"},

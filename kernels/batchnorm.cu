@@ -143,6 +143,27 @@ DEVICE void infer(T *y, const T *x, const float *gamma, const float *beta, const
 	}
 FOR_EACH_STORAGE(BATCH_NORM_INFERENCE)
 
+// One row of weights for each channel: FOLDED_WEIGHT = WEIGHT·s and FOLDED_BIAS = beta + (bias - run_mean)·s with s = gamma/sqrt(run_var + epsilon). bias
+// may be null.
+template <int Width, class T>
+DEVICE void fold(T *folded_weight, const float *weight, const float *bias, const float *gamma, const float *beta, const float *run_mean,
+				 const float *run_var, float *folded_bias, float epsilon, int lanes, index_t channels, int length) {
+	for_each_row<Width>(channels, length, lanes, [&](index_t c, int i) {
+		const float s = gamma[c] / sqrtf(run_var[c] + epsilon);
+		const Vector<Width> w = load<Width>(weight + c * length + i);
+		store<Width>(folded_weight + c * length + i, each<Width>([&](int k) { return w.v[k] * s; }));
+		if (i == 0) folded_bias[c] = beta[c] + ((bias ? bias[c] : 0.0f) - run_mean[c]) * s;
+	});
+}
+
+#define BATCH_NORM_FOLD(suffix, T, Width, blocks)                                                                                               \
+	EXPORT_KERNEL(batch_norm_fold##suffix, threads, blocks, (T *folded_weight, const float *__restrict__ weight, const float *__restrict__ bias, \
+				   const float *__restrict__ gamma, const float *__restrict__ beta, const float *__restrict__ run_mean,                         \
+				   const float *__restrict__ run_var, float *folded_bias, float epsilon, int lanes, index_t channels, int length)) {            \
+		fold<Width>(folded_weight, weight, bias, gamma, beta, run_mean, run_var, folded_bias, epsilon, lanes, channels, length);                \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_FOLD)
+
 // The sums of dy and dy·(x-mean).
 template <class T>
 DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const float *mean, index_t rows, int channels, index_t rows_per_part, int width) {

@@ -147,6 +147,8 @@ func (b *binder) bind(c device.Call) func() {
 		return batchNormBackward(b, c)
 	case device.BatchNormFrozenBackward:
 		return batchNormFrozenBackward(b, c)
+	case device.FoldBatchNorm:
+		return foldBatchNorm(b, c)
 	case device.LRNForward:
 		return lrnForward(b, c)
 	case device.LRNBackward:

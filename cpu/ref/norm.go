@@ -47,6 +47,25 @@ func batchNormInference(b *binder, f device.BatchNormInference) func() {
 	}
 }
 
+func foldBatchNorm(b *binder, f device.FoldBatchNorm) func() {
+	w, bias := b.mem(f.Weight, f.C*f.Len), b.mem(f.Bias, f.C)
+	gamma, beta, runMean, runVar := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C), b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
+	foldedWeight, foldedBias := b.out(f.FoldedWeight, f.C*f.Len, f.Type), b.mem(f.FoldedBias, f.C)
+	return func() {
+		for c := range f.C {
+			scale := gamma[c] / math.Sqrt(runVar[c]+float64(f.Eps))
+			for i := range f.Len {
+				foldedWeight[c*f.Len+i] = w[c*f.Len+i] * scale
+			}
+			shift := -runMean[c]
+			if bias != nil {
+				shift += bias[c]
+			}
+			foldedBias[c] = beta[c] + shift*scale
+		}
+	}
+}
+
 func batchNormBackward(b *binder, g device.BatchNormBackward) func() {
 	x, dy, dx := b.in(g.X, g.Rows*g.C, g.Type), b.in(g.DY, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
 	gamma, mean, invStd := b.mem(g.Gamma, g.C), b.mem(g.Mean, g.C), b.mem(g.InvStd, g.C)

@@ -103,6 +103,31 @@ func batchNormCases() []Case {
 	return append(append(forward, inference...), append(backward, frozen...)...)
 }
 
+// foldBatchNormCases have filters of depthwise, pointwise and dense convolutions, and of lengths around vectors.
+func foldBatchNormCases() []Case {
+	var list []Case
+	for i, s := range [][2]int{{1, 1}, {3, 27}, {64, 9}, {16, 64}, {33, 5}, {8, 200}, {257, 8}, {2, 4608}, {5, 12}, {300, 1}, {70, 576}, {65, 16}} {
+		c, n := s[0], s[1]
+		name := fmt.Sprintf("FoldBatchNorm/%dx%d", c, n)
+		if i%2 == 1 {
+			name += ",bias"
+		}
+		list = append(list, Case{
+			Name: name,
+			Call: func(o *Operands) device.Call {
+				f := device.FoldBatchNorm{C: c, Len: n, Eps: 1e-5, Type: o.typ(), Weight: o.in("Weight", c*n, Normal(1)),
+					Gamma: o.in("Gamma", c, Normal(1)), Beta: o.in("Beta", c, Normal(1)), RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2)),
+					FoldedWeight: o.act().out("FoldedWeight", c*n), FoldedBias: o.out("FoldedBias", c)}
+				if i%2 == 1 {
+					f.Bias = o.in("Bias", c, Normal(1))
+				}
+				return f
+			},
+		})
+	}
+	return list
+}
+
 func lrnCases() []Case {
 	var forward, backward []Case
 	for i, s := range [][3]int{{1, 1, 1}, {3, 7, 5}, {9, 64, 5}, {4, 3, 9}, {17, 33, 4}, {2, 65, 2}, {300, 96, 5}} {
