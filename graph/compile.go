@@ -58,7 +58,8 @@ type Memory struct {
 	Gradients int64 `json:"gradients"`
 	Optimizer int64 `json:"optimizer"`
 	EMA       int64 `json:"ema"` // like Weights, the copy included, with which it is evaluated
-	// Activations are outputs, their gradients and saved tensors, after reuse; the batch itself included.
+	// Activations are outputs, their gradients and saved tensors, after reuse; the batch itself included, and in evaluation weights with a batch norm in
+	// them.
 	Activations int64 `json:"activations"`
 	// Workspace is what the kernels' scratch memory adds to the peak.
 	Workspace int64 `json:"workspace"`
@@ -230,7 +231,7 @@ func (e *Emit) operands() {
 	}
 	e.Do(device.Cast{N: e.cfg.batch * e.g.Input().Out.Size(), To: e.Type(), X: e.batch(), Y: e.Out(e.g.Input())})
 	if n := e.weights.total; n > 0 {
-		e.Do(device.Cast{N: n, To: e.Type(), X: e.weights.slab.Slice(0, 4*int64(n)), Y: e.weights.halves})
+		e.Derive(device.Cast{N: n, To: e.Type(), X: e.weights.slab.Slice(0, 4*int64(n)), Y: e.weights.halves})
 	}
 }
 

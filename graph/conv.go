@@ -66,11 +66,8 @@ func (Conv2D) fuses() {}
 
 // Forward implements Op.
 func (c Conv2D) Forward(e *Emit, n *Node) {
-	f := device.ConvForward{Conv: c.geometry(e, n), X: e.In(n, 0), Weight: e.Weight(n, 0), Y: e.Out(n)}
-	f.Act = e.Act(n)
-	if !c.NoBias {
-		f.Bias = e.Param(n, 1)
-	}
+	f := device.ConvForward{Conv: c.geometry(e, n), X: e.In(n, 0), Y: e.Out(n)}
+	f.Weight, f.Epilogue = e.Product(n)
 	e.Do(f)
 }
 

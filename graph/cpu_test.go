@@ -119,6 +119,13 @@ func TestCPUAgreesWithOracle(t *testing.T) {
 		if !close32(s.Loss, want, 1e-4) || !close32(norm, wantNorm, 1e-3) {
 			t.Errorf("graph %d: loss %g and gradient norm %g, the oracle has %g and %g", seed, s.Loss, norm, want, wantNorm)
 		}
+		exact := logits(t, g, r.w, InferConfig{Batch: 3})
+		largest := float64(max(slices.Max(exact), -slices.Min(exact)))
+		for i, v := range logits(t, g, w, InferConfig{Batch: 3}) {
+			if !close32(v/float32(largest), float64(exact[i])/largest, 1e-4) {
+				t.Errorf("graph %d: logit %d is %g, the oracle has %g", seed, i, v, exact[i])
+			}
+		}
 	}
 }
 

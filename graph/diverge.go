@@ -14,6 +14,7 @@ func (tr *Training) FindNonFinite() (string, error) {
 	if bad, err := tr.nonFinite(tr.x, device.Float32); err != nil || bad {
 		return "the input batch", err
 	}
+	tr.changed() // running statistics
 	for i, c := range tr.calls {
 		if c.pass == update {
 			break

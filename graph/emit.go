@@ -16,7 +16,10 @@ type Emit struct {
 	cfg     *config
 	dev     device.Device
 	root    []int              // node index -> index of the node whose memory holds its output
+	host    []int              // node index -> index of the node whose call computes its output
 	fused   []device.Act       // node index -> activation that the node applies to its own output
+	folded  []*Node            // node index -> batch norm in the node's weights, or nil
+	added   []*Node            // node index -> node whose output the node adds to its own, or nil
 	needs   []bool             // node index -> a trainable parameter lies at or above the node
 	part    []bool             // node index -> the program computes the node
 	bufs    map[bufKey]*buffer // everything in the arena
@@ -32,6 +35,7 @@ type Emit struct {
 	pass    pass
 	calls   []callRecord
 	steps   []device.Step // second emission only
+	derived []device.Step // the same for calls of Derive
 	grouped []int         // calls of each group that the device runs as one
 	second  bool
 	err     error
@@ -65,6 +69,7 @@ const (
 	bufStats
 	bufNorm
 	bufHyper
+	bufFolded // weight and bias with a batch norm in them
 	bufOut
 	bufGrad
 	bufSaved
@@ -199,6 +204,18 @@ func (e *Emit) DoInPlace(c device.Call, dst, src device.Mem) {
 	e.Do(c)
 }
 
+// Derive lays down a call that depends on the weights alone, and from then on what it writes does too. A program that trains runs it in each step; one
+// that does not runs it before the first batch, and again when the weights have changed.
+func (e *Emit) Derive(c device.Call) {
+	if e.cfg.train {
+		e.Do(c)
+		return
+	}
+	if e.err == nil {
+		e.settle(c, &e.derived)
+	}
+}
+
 // Do lays down one call.
 func (e *Emit) Do(c device.Call) {
 	if e.err != nil {
@@ -227,6 +244,13 @@ func (e *Emit) Do(c device.Call) {
 			}
 			b.last = now
 		}
+	}
+	e.settle(c, &e.steps)
+}
+
+// settle checks a call, or in the second emission binds it and appends its step to a list.
+func (e *Emit) settle(c device.Call, steps *[]device.Step) {
+	if !e.second {
 		if err := c.Check(); err != nil {
 			e.fail(err)
 		}
@@ -237,7 +261,7 @@ func (e *Emit) Do(c device.Call) {
 		e.fail(err)
 		return
 	}
-	e.steps = append(e.steps, step)
+	*steps = append(*steps, step)
 }
 
 func (e *Emit) fail(err error) {

@@ -5,13 +5,14 @@ import "github.com/cnnctl/cnnctl/device"
 // A fuser is an op that can apply an activation to its own output as it writes it.
 type fuser interface{ fuses() }
 
-// resolve finds, for each node, whose memory holds its output and which activations become part of the call before them.
+// resolve finds, for each node, whose memory holds its output and which layers become part of the call before them.
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
-	e.root, e.fused, e.needs = make([]int, n), make([]device.Act, n), make([]bool, n)
+	e.root, e.host, e.fused, e.needs = make([]int, n), make([]int, n), make([]device.Act, n), make([]bool, n)
+	e.folded, e.added = make([]*Node, n), make([]*Node, n)
 	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
-		e.root[i] = i
+		e.root[i], e.host[i] = i, i
 		if node.Op == nil || !e.part[i] {
 			continue
 		}
@@ -21,15 +22,50 @@ func (e *Emit) resolve() {
 		for _, p := range node.Params {
 			e.needs[i] = e.needs[i] || e.cfg.train && p.Trainable()
 		}
-		in := node.In[0]
 		if v, ok := node.Op.(viewer); ok && v.view(e.cfg.train) {
-			e.root[i] = e.root[in.index]
-		} else if a, ok := node.Op.(Activation); ok && in.uses == 1 {
-			// The activation's output replaces its input in memory: no one else reads the input, and the derivative needs the output only.
-			if _, ok := in.Op.(fuser); ok && e.fused[in.index] == device.Identity {
-				e.fused[in.index] = a.Kind
-				e.root[i] = e.root[in.index]
-			}
+			e.root[i] = e.root[node.In[0].index]
+		} else if host := e.fuse(node); host != nil {
+			e.root[i], e.host[i] = e.root[host.index], host.index
 		}
 	}
+}
+
+// fuse makes node a part of the call of a layer before it, if it can be one, and returns that layer, or nil.
+func (e *Emit) fuse(node *Node) *Node {
+	in := node.In[0]
+	host := e.g.nodes[e.host[in.index]]
+	switch op := node.Op.(type) {
+	case Activation:
+		// The activation's output replaces its input in memory: no one else reads the input, and the derivative needs the output only.
+		if _, ok := host.Op.(fuser); ok && in.uses == 1 && e.fused[host.index] == device.Identity {
+			e.fused[host.index] = op.Kind
+			return host
+		}
+	case BatchNorm:
+		if e.evaluates() && node.Folds() {
+			e.folded[in.index] = node
+			return in
+		}
+	case Add:
+		if e.evaluates() {
+			return e.fuseSum(node)
+		}
+	}
+	return nil
+}
+
+// evaluates reports whether the network answers as a whole. A program that computes the outputs of one layer does so as a training would, to the last
+// bit, for what is behind that layer may be trained on them.
+func (e *Emit) evaluates() bool { return !e.cfg.train && e.cfg.until == nil }
+
+// fuseSum lets one of the layers that are summed add the other one, if that is there in time, and returns it, or nil.
+func (e *Emit) fuseSum(sum *Node) *Node {
+	for i, in := range sum.In {
+		host, other := e.g.nodes[e.host[in.index]], sum.In[1-i]
+		if multiplies(host.Op) && in.uses == 1 && e.fused[host.index] == device.Identity && e.added[host.index] == nil && e.host[other.index] < host.index {
+			e.added[host.index] = other
+			return host
+		}
+	}
+	return nil
 }

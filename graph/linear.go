@@ -39,11 +39,8 @@ func (Linear) fuses() {}
 // Forward implements Op.
 func (l Linear) Forward(e *Emit, n *Node) {
 	g := device.Gemm{M: e.Batch(), N: l.Out, K: n.In[0].Out.Size(), Precision: e.Precision(), CType: e.Type(), TransB: true,
-		A: e.In(n, 0), B: e.Weight(n, 0), C: e.Out(n)}
-	g.Act = e.Act(n)
-	if !l.NoBias {
-		g.Bias = e.Param(n, 1)
-	}
+		A: e.In(n, 0), C: e.Out(n)}
+	g.B, g.Epilogue = e.Product(n)
 	e.Do(g)
 }
 

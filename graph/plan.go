@@ -14,7 +14,7 @@ type buffer struct {
 	typ         device.Type // of its elements
 	bytes       int64
 	first, last int
-	pinned      bool // lives through the whole program: inputs, and what the host reads afterwards
+	pinned      bool // lives through the whole program: inputs, what was derived, and what the host reads afterwards
 	off         int64
 
 	// mayReplace is an input of call replaceAt which this buffer, that call's output, may overwrite.

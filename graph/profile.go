@@ -29,6 +29,7 @@ func (tr *Training) Profile(rounds int) ([]CallTime, error) {
 			times[i].Layer = c.node.Name
 		}
 	}
+	tr.changed()
 	round := make([]time.Duration, len(tr.steps))
 	for range rounds {
 		if err := tr.time(round); err != nil {

@@ -12,12 +12,15 @@ import (
 type program struct {
 	dev                device.Device
 	plan               *Plan
+	weights            *Weights
 	precision          device.Precision
 	batch, in, classes int           // samples; floats of one input; classes
 	steps              []device.Step // of each call
 	runs               []device.Step // of each group of calls: what a run consists of
 	calls              []callRecord
-	replay             device.Step // all steps at once, or nil
+	replay             device.Step   // all steps at once, or nil
+	derive             []device.Step // what depends on the weights alone
+	derived            int           // Weights.changes when these steps ran last, or -1
 	arena              device.Mem
 	x, t, stats        device.Mem
 	out                device.Mem // (N, H, W, C) in float32: the output of config.until, or of an evaluation the logits
@@ -59,7 +62,8 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		return none, err
 	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
-		root: first.root, fused: first.fused, needs: first.needs, part: first.part, grouped: first.grouped}
+		root: first.root, host: first.host, fused: first.fused, folded: first.folded, added: first.added, needs: first.needs, part: first.part,
+		grouped: first.grouped}
 	e.emit()
 	if e.err != nil {
 		return none, e.err
@@ -78,8 +82,9 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		}
 		return device.Mem{}
 	}
-	p := program{dev: w.dev, plan: plan, out: at(bufResult), precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
-		steps: e.steps, runs: runs, calls: e.calls, arena: arena, x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}
+	p := program{dev: w.dev, plan: plan, weights: w, precision: cfg.precision, batch: cfg.batch, in: g.Input().Out.Size(), classes: g.Output().Out.Size(),
+		steps: e.steps, runs: runs, calls: e.calls, derive: e.derived, derived: -1, arena: arena, out: at(bufResult),
+		x: at(bufInput), t: at(bufTarget), stats: at(bufStats), norm: at(bufNorm), hyper: at(bufHyper)}
 	if p.out.IsZero() && !cfg.train {
 		p.out = e.Out(last)
 	}
@@ -106,8 +111,16 @@ func (p *program) Batch() int { return p.batch }
 // Device returns the name of the device.
 func (p *program) Device() string { return p.dev.Name() }
 
-// run does all steps.
+// run does all steps, after those for weights that have changed.
 func (p *program) run() error {
+	if p.derived != p.weights.changes {
+		for _, s := range p.derive {
+			if err := s(); err != nil {
+				return err
+			}
+		}
+		p.derived = p.weights.changes
+	}
 	if p.replay != nil {
 		return p.replay()
 	}
@@ -189,7 +202,6 @@ type training struct {
 type Training struct {
 	program
 	training
-	weights    *Weights
 	trained    int // elements of the slabs that the program trains: a prefix
 	began      int // updates before those that the optimiser's state comes from
 	opt        Optimizer
@@ -274,11 +286,20 @@ func (tr *Training) Advance(updates int, lr, emaDecay float32) error {
 	if err := tr.load(updates, lr, emaDecay); err != nil {
 		return err
 	}
+	tr.changed()
 	if err := tr.run(); err != nil {
 		return err
 	}
 	tr.unread.started(updates)
 	return nil
+}
+
+// changed notes that steps are about to change the weights, the running statistics or the average.
+func (tr *Training) changed() {
+	tr.weights.changes++
+	if tr.ema != nil {
+		tr.ema.changes++
+	}
 }
 
 // Load makes the batch that was fed last the input, and a number that of the step, without training on it: for FindNonFinite.

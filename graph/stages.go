@@ -83,7 +83,7 @@ func compileStages(g *Graph, w *Weights, c TrainConfig, lo, hi int) ([]*Training
 	trs := make([]*Training, hi-lo)
 	for i := range trs {
 		g.Enter(lo + i)
-		trs[i] = &Training{training: *mem, weights: w, trained: w.upTo[lo+i], opt: c.Optimizer}
+		trs[i] = &Training{training: *mem, trained: w.upTo[lo+i], opt: c.Optimizer}
 		if trs[i].program, err = bind(emissions[i], plans[i], w, mem, arena); err != nil {
 			return nil, err
 		}

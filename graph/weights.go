@@ -15,7 +15,9 @@ type Weights struct {
 	dev  device.Device
 	slab device.Mem
 
-	halves device.Mem // a copy of slab in bfloat16, which programs under BF16 make when they begin; absent if there are none
+	changes int // counts what may have changed the values, for programs that derive something from them
+
+	halves device.Mem // a copy of slab in bfloat16, which programs under BF16 derive; absent if there are none
 }
 
 // slabLayout is the place of every parameter in a slab. It depends on which parameters are frozen, and until when.
@@ -94,7 +96,8 @@ func (w *Weights) half(p *Param) device.Mem {
 	return w.halves.Slice(size*int64(w.off[p.index]), size*int64(p.Len()))
 }
 
-// prepare allocates the copy of the weights that programs of a precision want. Programs share it, for each makes it anew.
+// prepare allocates the copy of the weights that programs of a precision want. Programs share it, for each makes it anew when
+// the weights have changed.
 func (w *Weights) prepare(p device.Precision) error {
 	if p.Type() == device.Float32 || !w.halves.IsZero() {
 		return nil
@@ -135,6 +138,7 @@ func (w *Weights) SetPart(p *Param, first int, src []float32) error {
 	if err != nil {
 		return err
 	}
+	w.changes++
 	return w.dev.Upload(mem, device.Bytes(src))
 }
 
