@@ -17,7 +17,7 @@ type exporter struct {
 	nodes   [][]byte // NodeProto
 	tensors []tensor
 	names   map[*graph.Node]string      // of the value that holds a layer's result
-	norms   map[*graph.Node]*graph.Node // batch norms to be folded, by the convolution before them
+	norms   map[*graph.Node]*graph.Node // batch norms to be folded, by the layer before them
 	consts  map[string]bool             // constants that exist
 }
 
@@ -67,10 +67,11 @@ func (e *exporter) node(n *graph.Node) error {
 			e.add("Flatten", n.Name+".flatten", in, n.Name+".flatten", attribute{"axis", 1})
 			in = []string{n.Name + ".flatten"}
 		}
-		for _, p := range n.Params {
-			in = append(in, e.weight(p))
+		tensors, err := e.product(n)
+		if err != nil {
+			return err
 		}
-		put("Gemm", in, attribute{"transB", 1})
+		put("Gemm", append(in, tensors...), attribute{"transB", 1})
 	case graph.Activation:
 		return e.activation(n, op, in)
 	case graph.MaxPool:
@@ -169,40 +170,47 @@ func (e *exporter) activation(n *graph.Node, a graph.Activation, in []string) er
 
 func (e *exporter) conv(n *graph.Node, c graph.Conv2D, in []string) error {
 	w, p := c.Geometry(n.In[0].Out)
-	attrs := append(window(w, p), attribute{"group", max(c.Groups, 1)})
-	weight := n.Params[0]
-	norm := e.norms[n]
-	if norm == nil {
-		for _, p := range n.Params {
-			in = append(in, e.weight(p))
-		}
-	} else {
-		scale, shift, err := e.folded(n, norm)
-		if err != nil {
-			return err
-		}
-		t := newTensor(weight.Name, typeFloat, weight.Export)
-		t.values = func(emit func([]float32) error) error {
-			perFilter := weight.Len() / c.Filters
-			var out []float32
-			return e.src.Float32Blocks(weight.Name, block, func(first int, part []float32) error {
-				out = slices.Grow(out[:0], len(part))[:len(part)]
-				for i, v := range part {
-					out[i] = float32(float64(v) * scale[(first+i)/perFilter])
-				}
-				return emit(out)
-			})
-		}
-		e.tensors = append(e.tensors, t)
-		in = append(in, t.name, e.floats(n.Name+".bias", []int{c.Filters}, shift))
+	tensors, err := e.product(n)
+	if err != nil {
+		return err
 	}
-	e.add("Conv", n.Name, in, n.Name, attrs...)
+	e.add("Conv", n.Name, append(in, tensors...), n.Name, append(window(w, p), attribute{"group", max(c.Groups, 1)})...)
 	e.names[n] = n.Name
 	return nil
 }
 
-// folded returns the factor of each filter and the bias: gamma/sqrt(var + eps), and beta + (bias - mean) times that.
-func (e *exporter) folded(conv, norm *graph.Node) (scale []float64, shift []float32, err error) {
+// product adds the weight and the bias of a layer, with a batch norm multiplied into them if it folds, and returns their names.
+func (e *exporter) product(n *graph.Node) (names []string, err error) {
+	norm := e.norms[n]
+	if norm == nil {
+		for _, p := range n.Params {
+			names = append(names, e.weight(p))
+		}
+		return names, nil
+	}
+	scale, shift, err := e.folded(n, norm)
+	if err != nil {
+		return nil, err
+	}
+	weight := n.Params[0]
+	t := newTensor(weight.Name, typeFloat, weight.Export)
+	t.values = func(emit func([]float32) error) error {
+		perChannel := weight.Len() / len(scale)
+		var out []float32
+		return e.src.Float32Blocks(weight.Name, block, func(first int, part []float32) error {
+			out = slices.Grow(out[:0], len(part))[:len(part)]
+			for i, v := range part {
+				out[i] = float32(float64(v) * scale[(first+i)/perChannel])
+			}
+			return emit(out)
+		})
+	}
+	e.tensors = append(e.tensors, t)
+	return []string{t.name, e.floats(n.Name+".bias", []int{len(shift)}, shift)}, nil
+}
+
+// folded returns what device.FoldBatchNorm multiplies the weights of each channel of a layer by, and the bias that it makes.
+func (e *exporter) folded(n, norm *graph.Node) (scale []float64, shift []float32, err error) {
 	read := func(p *graph.Param) []float32 {
 		var v []float32
 		if err == nil {
@@ -212,8 +220,8 @@ func (e *exporter) folded(conv, norm *graph.Node) (scale []float64, shift []floa
 	}
 	gamma, beta, mean, variance := read(norm.Params[0]), read(norm.Params[1]), read(norm.Params[2]), read(norm.Params[3])
 	bias := make([]float32, len(gamma))
-	if len(conv.Params) > 1 {
-		bias = read(conv.Params[1])
+	if len(n.Params) > 1 {
+		bias = read(n.Params[1])
 	}
 	if err != nil {
 		return nil, nil, err

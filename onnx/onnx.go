@@ -27,7 +27,8 @@ type Source interface {
 
 // Options says what else goes into the file.
 type Options struct {
-	// FoldBatchNorm multiplies a batch norm behind a convolution into its filters, so that the layer is gone. The answers stay the same but for rounding.
+	// FoldBatchNorm multiplies a batch norm into the weights of the layer before it where graph.Node.Folds, so that the batch norm is gone. The answers stay
+	// the same but for rounding.
 	FoldBatchNorm bool
 	Name          string            // of the network
 	Metadata      map[string]string // key-value pairs that readers find beside the network
@@ -49,7 +50,11 @@ func Write(w io.Writer, g *graph.Graph, src Source, opt Options) error {
 	}
 	e := &exporter{src: src, opt: opt, names: make(map[*graph.Node]string), norms: make(map[*graph.Node]*graph.Node)}
 	if opt.FoldBatchNorm {
-		e.findNorms(g)
+		for _, n := range g.Nodes() {
+			if n.Folds() {
+				e.norms[n.In[0]] = n
+			}
+		}
 	}
 	for _, n := range g.Nodes() {
 		if err := e.node(n); err != nil {
@@ -75,24 +80,6 @@ func Write(w io.Writer, g *graph.Graph, src Source, opt Options) error {
 		}
 	}
 	return b.Flush()
-}
-
-// findNorms notes the batch norms that are the only readers of a convolution.
-func (e *exporter) findNorms(g *graph.Graph) {
-	uses := make(map[*graph.Node]int)
-	for _, n := range g.Nodes() {
-		for _, in := range n.In {
-			uses[in]++
-		}
-	}
-	for _, n := range g.Nodes() {
-		if _, ok := n.Op.(graph.BatchNorm); !ok || uses[n.In[0]] != 1 {
-			continue
-		}
-		if _, ok := n.In[0].Op.(graph.Conv2D); ok {
-			e.norms[n.In[0]] = n
-		}
-	}
 }
 
 // model returns what stands before the tensors: these are the last fields of the graph, and the graph is the last of the model.

@@ -362,21 +362,25 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// A folded batch norm leaves filters and biases with which the convolution alone gives the same; one that cannot be folded stays.
+// A folded batch norm leaves weights and biases with which the layer before it alone gives the same; one that cannot be folded stays.
 func TestFoldBatchNorm(t *testing.T) {
 	in := graph.Shape{H: 5, W: 4, C: 3}
-	for _, noBias := range []bool{false, true} {
-		conv := graph.Conv2D{Filters: 6, Window: graph.Window{Size: [2]int{3}}, Groups: 3, NoBias: noBias}
+	conv := graph.Conv2D{Filters: 6, Window: graph.Window{Size: [2]int{3}}, Groups: 3}
+	bare := conv
+	bare.NoBias = true
+	for _, c := range []struct {
+		op, folded graph.Op
+		ops        int // with the one that names the output
+	}{{conv, conv, 2}, {bare, conv, 2}, {graph.Linear{Out: 5}, graph.Linear{Out: 5}, 3}, {graph.Linear{Out: 5, NoBias: true}, graph.Linear{Out: 5}, 3}} {
 		with := graph.New(in)
-		x := with.Add("conv", conv, with.Input())
+		x := with.Add("x", c.op, with.Input())
 		with.Add("bn", graph.BatchNorm{}, x)
 		m := export(t, with, onnx.Options{FoldBatchNorm: true})
-		if len(m.ops) != 2 || len(m.dims) != 2 {
-			t.Fatalf("got %v with %v, want a convolution with two tensors", m.ops, m.dims)
+		if len(m.ops) != c.ops || len(m.dims) != 2 {
+			t.Fatalf("got %v with %v, want %v with two tensors", m.ops, m.dims, c.op)
 		}
-		conv.NoBias = false
 		without := graph.New(in)
-		without.Add("conv", conv, without.Input())
+		without.Add("x", c.folded, without.Input())
 		src := sourceOf(with)
 		want := answer(t, with, src.all)
 		got := answer(t, without, func(name string) []float32 { return m.weights[name] })
@@ -406,7 +410,7 @@ func answer(t *testing.T, g *graph.Graph, tensor func(name string) []float32) []
 	}
 	for _, p := range g.Params() {
 		v := tensor(p.Name)
-		if p.Perm != nil { // (K, C, R, S) to (K, R, S, C)
+		if len(p.Dims) == 4 { // (K, C, R, S) to (K, R, S, C)
 			k, r, s, c := p.Dims[0], p.Dims[1], p.Dims[2], p.Dims[3]
 			moved := make([]float32, len(v))
 			for i := range v {
@@ -421,7 +425,7 @@ func answer(t *testing.T, g *graph.Graph, tensor func(name string) []float32) []
 			t.Fatal(err)
 		}
 	}
-	inf, err := graph.CompileInference(g, w, graph.InferConfig{Batch: 1})
+	f, err := graph.CompileFeatures(g, w, g.Output(), graph.InferConfig{Batch: 1}) // an evaluation would fold batch norms
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +434,7 @@ func answer(t *testing.T, g *graph.Graph, tensor func(name string) []float32) []
 	for i := range x {
 		x[i] = float32(i%7) - 3
 	}
-	if _, err := inf.Run(x, make([]float32, out), y); err != nil {
+	if err := f.Run(x, y); err != nil {
 		t.Fatal(err)
 	}
 	return y

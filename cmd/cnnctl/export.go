@@ -71,7 +71,7 @@ names and the layout of torchvision.`,
 	f := cmd.Flags()
 	f.StringVar(&format, "format", "onnx", "onnx or safetensors")
 	f.StringVarP(&out, "output", "o", "", "file to write (default: beside the weights)")
-	f.BoolVar(&fold, "fold-bn", false, "onnx: make batch norms a part of the convolutions before them")
+	f.BoolVar(&fold, "fold-bn", false, "onnx: make batch norms a part of the layers before them")
 	f.StringVar(&as.Model, "model", "", "network of a checkpoint that another program wrote, where its tensors do not tell")
 	inputFlags(f, &as.Input)
 	f.BoolVar(&force, "force", false, "replace the file if it exists")
