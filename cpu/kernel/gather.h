@@ -82,6 +82,15 @@ static const float *border(const float *row, int64_t from, int64_t len, int64_t 
 	return patch;
 }
 
+// run_offsets lists where the runs of chunk c begin, in floats from a window's first pixel.
+INLINE void run_offsets(const cnn_image *m, runs r, const chunk *c, int64_t *offsets) {
+	const int64_t cols = r.joined ? 1 : m->cols; // runs of a window row
+	for (int64_t i = 0; i < c->count; i++) {
+		const int64_t t = (c->first + i) / cols, u = (c->first + i) % cols;
+		offsets[i] = (t * m->dil_h * m->w + u * m->dil_w) * m->stride + c->off;
+	}
+}
+
 // point finds the runs of chunk c for one window: a[i·MR] is where run i begins.
 INLINE void point(const cnn_image *m, runs r, const chunk *c, window at, const float **a, float *patch) {
 	const int64_t h0 = at.p * m->step_h + m->first_h, w0 = at.q * m->step_w + m->first_w, size = m->w * m->stride;
@@ -122,8 +131,15 @@ static void gather(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int6
 	const int64_t total = r.count * r.len, limit = depth_of(j1 - j0);
 	const int finishes = g->epilogue.bias || g->epilogue.residual || g->epilogue.act;
 	float *patch = scratch, *own = scratch + MR * max_depth + VL;
-	const float *a[max_runs * MR];
+	const float *a[max_runs * MR], *pixel[MR] = {0}; // where runs begin, and windows
+	int64_t offsets[max_runs];
 	float *c[MR], *cj[MR];
+	// Along a row of the grid both the image and the result go by in even steps.
+	const int64_t step = m->step_w * m->stride, out_step = g->out_step_w * g->out_stride;
+	const int64_t end_h = m->h - (m->rows - 1) * m->dil_h, end_w = m->w - (m->cols - 1) * m->dil_w;
+	const float *line = NULL;
+	float *out = NULL;
+	int high = 0; // whether no window of the row has taps above or below the image
 	chunk k = {0};
 	for (int64_t d = 0; next_chunk(r, limit, &k); d += k.count * k.len) {
 		const int64_t depth = k.count * k.len;
@@ -135,14 +151,30 @@ static void gather(const cnn_gather *g, int64_t i0, int64_t i1, int64_t j0, int6
 		} else {
 			for (int64_t j = j0; j < j1; j += NR) pack_block(&g->b, j, d, d + depth, own + (j - j0) * depth);
 		}
+		run_offsets(m, r, &k, offsets);
 		window at = window_at(m, i0);
 		tile t = {.a = a, .runs = k.count, .len = k.len, .step = 1, .c = cj, .add = d > 0 || g->accumulate};
 		for (int64_t i = i0; i < i1; i += MR) {
 			const int64_t rows = i1 - i < MR ? i1 - i : MR;
+			window begin = at;
+			int inside = 1; // whether no tap of these windows lies outside the image
 			for (int64_t s = 0; s < rows; s++, window_next(m, &at)) {
-				point(m, r, &k, at, a + s, patch + s * depth);
-				c[s] = g->y + ((at.n * g->out_h + at.p * g->out_step_h + g->out_first_h) * g->out_w +
-						at.q * g->out_step_w + g->out_first_w) * g->out_stride;
+				if (s == 0 || at.q == 0) {
+					const int64_t h = at.p * m->step_h + m->first_h;
+					high = h >= 0 && h < end_h;
+					line = m->x + ((at.n * m->h + h) * m->w + m->first_w) * m->stride;
+					out = g->y + ((at.n * g->out_h + at.p * g->out_step_h + g->out_first_h) * g->out_w + g->out_first_w) * g->out_stride;
+				}
+				const int64_t w = at.q * m->step_w + m->first_w;
+				inside &= high && w >= 0 && w < end_w;
+				pixel[s] = line + at.q * step;
+				c[s] = out + at.q * out_step;
+			}
+			if (inside) {
+				for (int64_t j = 0; j < k.count; j++)
+					UNROLL for (int s = 0; s < MR; s++) a[j * MR + s] = pixel[s] + offsets[j];
+			} else {
+				for (int64_t s = 0; s < rows; s++, window_next(m, &begin)) point(m, r, &k, begin, a + s, patch + s * depth);
 			}
 			for (int64_t j = j0; j < j1; j += NR) {
 				t.b = panel + (j - j0) / NR * size;
