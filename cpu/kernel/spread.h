@@ -20,6 +20,11 @@ INLINE void spread_add(const cnn_image *m, float *out, int64_t size, const float
 	}
 }
 
+// spread_clear zeroes the shares of MR windows.
+INLINE void spread_clear(float *share) {
+	for (int64_t i = 0; i < MR * spread_row; i += VL) vstore(share + i, vset(0));
+}
+
 // spread computes images [n0, n1) of dx, (h, w, c), from dy, (n, p, q, filters). order lists the filter rows so that
 // those that reach the same image rows follow one another; packed holds, in this order, their factors of filters rows and cols·c columns:
 // (panels, rows, filters, NR). The windows' columns are not dilated.
@@ -30,40 +35,41 @@ static void spread(const cnn_image *m, const float *packed, const int64_t *order
 	const float *a[max_runs * MR], *above[max_runs];
 	float *rows[MR];
 	for (int64_t r = 0; r < MR; r++) rows[r] = share + r * spread_row + VL;
-	memset(share, 0, sizeof share);
+	spread_clear(share);
 	tile t = {.a = a, .len = filters, .step = 1, .c = rows};
-	for (int64_t row = n0 * m->h; row < n1 * m->h; row++) {
-		float *out = dx + row * size;
-		if (!accumulate)
-			memset(out, 0, 4 * (size_t)size);
-		for (int64_t i = 0; i < m->rows;) {
-			// A run of packed filter rows whose grid rows exist: filter row order[i] reaches this image row from grid row p.
-			t.runs = 0;
-			int64_t first = i;
-			for (; i < m->rows && t.runs < max_runs; i++) {
-				const int64_t h = row % m->h - m->first_h - order[i] * m->dil_h, p = h / m->step_h;
-				if (h >= 0 && h % m->step_h == 0 && p < m->p)
-					above[t.runs++] = dy + (row / m->h * m->p + p) * grid;
-				else if (t.runs)
-					break;
-				else
-					first = i + 1;
-			}
-			if (!t.runs)
-				continue;
-			for (int64_t q = 0; q < m->q; q += MR) {
-				const int64_t count = m->q - q < MR ? m->q - q : MR;
-				for (int64_t j = 0; j < t.runs; j++)
-					for (int64_t r = 0; r < count; r++) a[j * MR + r] = above[j] + (q + r) * filters;
-				for (int64_t j = 0; j < panels; j++) {
-					t.b = packed + (j * m->rows + first) * filters * NR;
-					t.n = len - j * NR < NR ? len - j * NR : NR;
-					if (j > 0 && t.n < NR)
-						memset(share, 0, sizeof share); // of the panel before
-					tile_run(&t, count);
-					spread_add(m, out, size, share, q, count, j * NR, t.n);
+	if (!accumulate)
+		memset(dx + n0 * m->h * size, 0, 4 * (size_t)((n1 - n0) * m->h * size));
+	for (int64_t n = n0; n < n1; n++)
+		for (int64_t row = 0; row < m->h; row++) {
+			float *out = dx + (n * m->h + row) * size;
+			for (int64_t i = 0; i < m->rows;) {
+				// A run of packed filter rows whose grid rows exist: filter row order[i] reaches this image row from grid row p.
+				t.runs = 0;
+				int64_t first = i;
+				for (; i < m->rows && t.runs < max_runs; i++) {
+					const int64_t h = row - m->first_h - order[i] * m->dil_h, p = m->step_h == 1 ? h : h / m->step_h;
+					if (h >= 0 && p * m->step_h == h && p < m->p)
+						above[t.runs++] = dy + (n * m->p + p) * grid;
+					else if (t.runs)
+						break;
+					else
+						first = i + 1;
+				}
+				if (!t.runs)
+					continue;
+				for (int64_t q = 0; q < m->q; q += MR) {
+					const int64_t count = m->q - q < MR ? m->q - q : MR;
+					for (int64_t j = 0; j < t.runs; j++)
+						UNROLL for (int r = 0; r < MR; r++) a[j * MR + r] = above[j] + (q + r) * filters;
+					for (int64_t j = 0; j < panels; j++) {
+						t.b = packed + (j * m->rows + first) * filters * NR;
+						t.n = len - j * NR < NR ? len - j * NR : NR;
+						if (j > 0 && t.n < NR)
+							spread_clear(share); // of the panel before
+						tile_run(&t, count);
+						spread_add(m, out, size, share, q, count, j * NR, t.n);
+					}
 				}
 			}
 		}
-	}
 }
