@@ -27,7 +27,8 @@ func outers(b *binder, list []outerProduct, result []float32, size, ldc int, add
 	m, n, windows := int(o.M), int(o.N), o.B.Windows()
 	rows := every(m, min(m, rowsPerTask))
 	perCols := max(1, 2*wanted/(rows.count*len(list)))
-	cols := every(n, min(n, max(roundUp((n+perCols-1)/perCols, nr), 12*nr)))
+	width := max((n+perCols-1)/perCols, 12*nr)
+	cols := every(n, min(n, roundUp(split(n, (n+width-1)/width, 1).size, nr))) // of nearly the same width
 	blocks := rows.count * cols.count * len(list)
 	parts := every(windows, windows)
 	if work := int64(m) * int64(n) * int64(windows) / worthTask; blocks < wanted/2 && work > 1 {
