@@ -133,9 +133,13 @@ func mayJoin(c device.Call) bool {
 	return false
 }
 
+// meet reports whether two operands share memory.
+func meet(m, o device.Mem) bool {
+	return m.Arena == o.Arena && m.Off < o.Off+o.Len && o.Off < m.Off+m.Len
+}
+
 // overwritten reports whether a call that follows writes to what a product that a group puts off still reads.
 func overwritten(g device.Gemm, later []device.Call) bool {
-	meets := func(m, o device.Mem) bool { return m.Arena == o.Arena && m.Off < o.Off+o.Len && o.Off < m.Off+m.Len }
 	for _, c := range later {
 		var to device.Mem
 		switch c := c.(type) {
@@ -164,7 +168,7 @@ func overwritten(g device.Gemm, later []device.Call) bool {
 		case device.SoftmaxCrossEntropy:
 			to = c.DLogits
 		}
-		if meets(g.A, to) || meets(g.B, to) {
+		if meet(g.A, to) || meet(g.B, to) {
 			return true
 		}
 	}
@@ -191,7 +195,7 @@ func (d *Device) oneByOne(calls []device.Call) (device.Step, error) {
 }
 
 // BindGroup implements device.Grouper.
-func (d *Device) BindGroup(calls []device.Call) (device.Step, error) {
+func (d *Device) BindGroup(calls []device.Call, inner func(device.Mem) bool) (device.Step, error) {
 	if d.closed {
 		return nil, errClosed
 	}
@@ -214,13 +218,27 @@ func (d *Device) BindGroup(calls []device.Call) (device.Step, error) {
 	g := group{dev: d, tasks: tasks, batch: batch}
 	var bytes int64
 	for _, c := range calls {
-		b := &binder{dev: d, call: c, batch: batch, parts: tasks.count}
-		s := b.sampled()
+		bytes += c.Cost().Bytes / int64(batch) / 4 // activations and gradients are written and read about twice each
+	}
+	st, found := findStem(calls, inner)
+	for i := 0; i < len(calls); {
+		b := &binder{dev: d, call: calls[i], batch: batch, parts: tasks.count}
+		var s sampled
+		switch {
+		case found && i == st.forward:
+			s = b.stemForward(calls[i:])
+			i += stemForwardCalls
+		case found && i == st.backward:
+			s = b.stemBackward(calls[i:])
+			i += stemBackwardCalls
+		default:
+			s = b.sampled()
+			i++
+		}
 		if b.err != nil {
 			return nil, b.err
 		}
 		g.add(s)
-		bytes += c.Cost().Bytes / int64(batch) / 4 // activations and gradients are written and read about twice each
 	}
 	g.size = int(max(1, min(groupBytes/max(bytes, 1), int64(tasks.size))))
 	g.main = phase{tasks.count, g.task}

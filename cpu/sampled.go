@@ -111,7 +111,7 @@ func (b *binder) sampledForward(f device.ConvForward) sampled {
 	e := b.epilogue(f.Epilogue, f.N*f.P*f.Q, f.K)
 	if l := lower(f.Conv); l.thin() {
 		m, k := windowImage(l.Window, x), e.fused(0)
-		buf := b.perWorker(m.ThinScratch(l.K))
+		buf := b.perWorker(m.StemScratch(l.K)) // it may be part of a stem, which takes a little more
 		return sampled{run: func(_, lo, hi int, _ bool, worker int) { m.ThinForward(w, l.K, y, &k, lo, hi, buf[worker]) }}
 	}
 	return b.sampledGathers(gatherForward(f.Conv, x, w, y, e))
@@ -140,56 +140,77 @@ func (b *binder) sampledData(g device.ConvBackwardData) sampled {
 	return s
 }
 
+// taskSums are the gradient of a filter, which each task sums for its samples.
+type taskSums struct {
+	size    int
+	partial []float32 // (tasks, size)
+}
+
+func (b *binder) taskSums(size int) taskSums { return taskSums{size, b.scratch(groupTasks * size)} }
+
+// of returns the sums of a task.
+func (s taskSums) of(task int) []float32 { return s.partial[task*s.size:][:s.size] }
+
+// total returns the phase that adds up the sums of so many tasks, in their order.
+func (s taskSums) total(dw []float32, tasks int) []phase {
+	return elementwise(s.size, func(lo, hi int) { sumPartials(dw, s.partial, s.size, lo, hi, tasks, false) })
+}
+
 func (b *binder) sampledFilter(g device.ConvBackwardFilter) sampled {
 	b.workspace(g.Workspace)
 	x, dy, dw := b.mem(g.X, g.In()), b.mem(g.DY, g.Out(g.K)), b.mem(g.DWeight, g.FilterLen())
 	l := lower(g.Conv)
-	size := l.FilterLen()
-	partial := b.scratch(groupTasks * size)
-	sum := elementwise(size, func(lo, hi int) { sumPartials(dw, partial, size, lo, hi, b.parts, false) })
+	sums := b.taskSums(l.FilterLen())
 	m := windowImage(l.Window, x)
 	switch {
 	case l.thin():
-		buf := b.perWorker(m.ThinScratch(l.K))
-		return sampled{after: sum, run: func(task, lo, hi int, first bool, worker int) {
-			m.ThinFilter(dy, l.K, partial[task*size:][:size], lo, hi, !first, buf[worker])
+		buf := b.perWorker(m.StemScratch(l.K)) // see sampledForward
+		return sampled{after: sums.total(dw, b.parts), run: func(task, lo, hi int, first bool, worker int) {
+			m.ThinFilter(dy, l.K, sums.of(task), lo, hi, !first, buf[worker])
 		}}
 	case l.narrowFilters():
 		buf := b.perWorker(m.NarrowScratch(l.K))
-		return sampled{after: []phase{narrowSum(l, partial, b.parts, dw, false)}, run: func(task, lo, hi int, first bool, worker int) {
-			m.NarrowFilter(dy, l.K, partial[task*size:][:size], lo*l.P, hi*l.P, !first, buf[worker])
+		return sampled{after: []phase{narrowSum(l, sums.partial, b.parts, dw, false)}, run: func(task, lo, hi int, first bool, worker int) {
+			m.NarrowFilter(dy, l.K, sums.of(task), lo*l.P, hi*l.P, !first, buf[worker])
 		}}
 	}
 	o := kernel.Outer{A: ptr(dy), Lda: int64(l.K), M: int64(l.K), B: image(g.Conv, x, 0), N: int64(l.depth)}
 	buf := b.perWorker(kernel.OuterScratch(l.K))
-	return sampled{after: sum, run: func(task, lo, hi int, first bool, worker int) {
+	return sampled{after: sums.total(dw, b.parts), run: func(task, lo, hi int, first bool, worker int) {
 		part := kernel.Block{M1: l.K, J1: l.depth, K0: lo * l.P * l.Q, K1: hi * l.P * l.Q}
-		o.Run(part, partial[task*size:][:size], l.depth, !first, buf[worker])
+		o.Run(part, sums.of(task), l.depth, !first, buf[worker])
+	}}
+}
+
+// biasSums returns the gradient of a bias, which each task sums for its samples, and the phase that adds up these sums.
+func (b *binder) biasSums(g device.BiasGrad) (of func(task int) []float64, total phase) {
+	b.workspace(g.Workspace)
+	db, partial := b.mem(g.DB, g.Cols), b.doubles(groupTasks*g.Cols)
+	of = func(task int) []float64 { return partial[task*g.Cols:][:g.Cols] }
+	return of, phase{1, func(_, _ int) {
+		for c := range db {
+			sum := 0.0
+			for part := range b.parts {
+				sum += partial[part*g.Cols+c]
+			}
+			db[c] = float32(sum)
+		}
 	}}
 }
 
 func (b *binder) sampledBias(g device.BiasGrad) sampled {
-	b.workspace(g.Workspace)
-	dy, db := b.mem(g.DY, g.Rows*g.Cols), b.mem(g.DB, g.Cols)
-	partial := b.doubles(groupTasks * g.Cols)
+	dy := b.mem(g.DY, g.Rows*g.Cols)
+	of, total := b.biasSums(g)
 	size := g.Rows / max(b.batch, 1) * g.Cols // of a sample
 	return sampled{
 		run: func(task, lo, hi int, first bool, _ int) {
-			sum := partial[task*g.Cols:][:g.Cols]
+			sum := of(task)
 			if first {
 				clear(sum)
 			}
 			kernel.SumRows(sum, dy[lo*size:hi*size])
 		},
-		after: []phase{{1, func(_, _ int) {
-			for c := range db {
-				total := 0.0
-				for part := range b.parts {
-					total += partial[part*g.Cols+c]
-				}
-				db[c] = float32(total)
-			}
-		}}},
+		after: []phase{total},
 	}
 }
 

@@ -10,6 +10,6 @@ type Grouper interface {
 	// place holders that say no more than which of them are the same.
 	Groups(calls []Call) (n []int)
 	// BindGroup binds a group. Its step leaves what the calls' own steps would leave one after another, up to the order in which sums were
-	// added.
-	BindGroup(calls []Call) (Step, error)
+	// added, but for inner operands: those that nothing reads but calls of the group. What a step leaves in them is the device's own affair.
+	BindGroup(calls []Call, inner func(Mem) bool) (Step, error)
 }

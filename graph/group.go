@@ -57,7 +57,7 @@ func (e *Emit) runs() ([]device.Step, error) {
 		for i := range calls {
 			calls[i] = e.calls[at+i].call
 		}
-		step, err := e.dev.(device.Grouper).BindGroup(calls)
+		step, err := e.dev.(device.Grouper).BindGroup(calls, e.inner(at, at+n))
 		if err != nil {
 			return nil, err
 		}
@@ -65,4 +65,17 @@ func (e *Emit) runs() ([]device.Step, error) {
 		at += n
 	}
 	return list, nil
+}
+
+// inner returns the function that tells which operands no call reads but those of the group [first, end).
+func (e *Emit) inner(first, end int) func(device.Mem) bool {
+	of := map[device.Mem]bool{}
+	for _, c := range e.calls[first:end] {
+		for _, b := range c.bufs {
+			if o := b.owner(); !o.pinned && o.first >= first && o.last < end {
+				of[e.mem(b)] = true
+			}
+		}
+	}
+	return func(m device.Mem) bool { return of[m] }
 }

@@ -117,3 +117,38 @@ func TestGroupsComputeWhatCallsDo(t *testing.T) {
 		})
 	}
 }
+
+// watched keeps what its groups are told of their operands.
+type watched struct {
+	*cpu.Device
+	inner []func(device.Mem) bool
+}
+
+func (w *watched) BindGroup(calls []device.Call, inner func(device.Mem) bool) (device.Step, error) {
+	w.inner = append(w.inner, inner)
+	return w.Device.BindGroup(calls, inner)
+}
+
+// What the host writes and reads is no inner operand of a group, though only calls of the group touch it; activations between its calls are.
+func TestInnerOperands(t *testing.T) {
+	if !kernel.Available {
+		t.Skip("no groups without cgo")
+	}
+	dev := &watched{Device: cpu.New(1)}
+	defer dev.Close()
+	_, tr := trainedSmall(t, dev, 4)
+	if len(dev.inner) != 1 {
+		t.Fatalf("%d groups, want 1", len(dev.inner))
+	}
+	inner := dev.inner[0]
+	for name, m := range map[string]device.Mem{"batch": tr.x, "targets": tr.t, "stats": tr.stats, "gradients": tr.grad} {
+		if inner(m) {
+			t.Errorf("%s count as an inner operand", name)
+		}
+	}
+	for _, c := range tr.calls {
+		if f, ok := c.call.(device.ConvForward); ok && !inner(f.Y) {
+			t.Errorf("the output of %s is no inner operand", c.node.Name)
+		}
+	}
+}

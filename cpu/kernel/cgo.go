@@ -16,6 +16,10 @@ package kernel
 // #cgo nocallback cnn_run_winograd
 // #cgo noescape cnn_run_winograd_outer
 // #cgo nocallback cnn_run_winograd_outer
+// #cgo noescape cnn_run_stem_forward
+// #cgo nocallback cnn_run_stem_forward
+// #cgo noescape cnn_run_stem_backward
+// #cgo nocallback cnn_run_stem_backward
 // #cgo noescape cnn_run_thin_forward
 // #cgo nocallback cnn_run_thin_forward
 // #cgo noescape cnn_run_thin_filter

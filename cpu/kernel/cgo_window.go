@@ -62,6 +62,25 @@ func (m *Image) ThinFilter(dy []float32, filters int, dw []float32, n0, n1 int, 
 	C.cnn_run_thin_filter(image(m), first(dy), C.int64_t(filters), first(dw), C.int64_t(n0), C.int64_t(n1), truth(add), first(scratch))
 }
 
+// StemScratch returns the floats that a task of StemForward or StemBackward needs.
+func (m *Image) StemScratch(filters int) int {
+	return int(C.cnn_stem_scratch(image(m), C.int64_t(filters)))
+}
+
+// StemForward computes images [n0, n1) of a convolution of images of one channel with its activation, (N, filters, P, Q), and of the means of
+// 2x2 windows, y. bias may be nil.
+func (m *Image) StemForward(weights []float32, filters int, bias []float32, act int, planes, y []float32, n0, n1 int, scratch []float32) {
+	C.cnn_run_stem_forward(image(m), first(weights), C.int64_t(filters), first(bias), C.int64_t(act), first(planes), first(y), C.int64_t(n0),
+		C.int64_t(n1), first(scratch))
+}
+
+// StemBackward writes the gradients of the filters and of the bias over images [n0, n1) to dw and db, or adds them there. dy is the gradient
+// of the means, planes is what StemForward left.
+func (m *Image) StemBackward(dy, planes []float32, act, filters int, dw []float32, db []float64, n0, n1 int, add bool, scratch []float32) {
+	C.cnn_run_stem_backward(image(m), first(dy), first(planes), C.int64_t(act), C.int64_t(filters), first(dw), first64(db), C.int64_t(n0),
+		C.int64_t(n1), truth(add), first(scratch))
+}
+
 // Spread computes images [n0, n1) of the gradient dx of an image with few channels. order lists the filter rows, packed holds their factors,
 // (panels, len(order), filters, columns of a tile).
 func (m *Image) Spread(packed []float32, order []int64, dy []float32, filters int, dx []float32, n0, n1 int, add bool) {

@@ -42,6 +42,7 @@ int64_t cnn_nr(void) { return active->nr; }
 
 int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols) { return active->gather_scratch(g, cols); }
 int64_t cnn_outer_scratch(int64_t rows) { return active->outer_scratch(rows); }
+int64_t cnn_stem_scratch(const cnn_image *m, int64_t filters) { return active->stem_scratch(m, filters); }
 int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters) { return active->thin_scratch(m, filters); }
 int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters) { return active->narrow_scratch(m, filters); }
 int64_t cnn_winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles) { return active->winograd_scratch(g, m, tiles); }

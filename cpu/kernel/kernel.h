@@ -93,6 +93,14 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, int64_t accumulate,              \
 			float *scratch),                                                                                                   \
 		(m, dy, filters, dw, n0, n1, accumulate, scratch))                                                                         \
+	X(stem_forward,                                                                                                                    \
+		(const cnn_image *m, const float *weights, int64_t filters, const float *bias, int64_t kind, float *planes, float *y,      \
+			int64_t n0, int64_t n1, float *scratch),                                                                           \
+		(m, weights, filters, bias, kind, planes, y, n0, n1, scratch)) /* stem.h */                                                \
+	X(stem_backward,                                                                                                                   \
+		(const cnn_image *m, const float *dy, const float *planes, int64_t kind, int64_t filters, float *dw, double *db,           \
+			int64_t n0, int64_t n1, int64_t accumulate, float *scratch),                                                       \
+		(m, dy, planes, kind, filters, dw, db, n0, n1, accumulate, scratch))                                                       \
 	X(narrow_filter,                                                                                                                   \
 		(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, int64_t accumulate,         \
 			float *scratch),                                                                                                   \
@@ -158,6 +166,7 @@ typedef struct {
 	int64_t mr, nr; // rows and columns of the register tile
 	int64_t (*gather_scratch)(const cnn_gather *g, int64_t cols);
 	int64_t (*outer_scratch)(int64_t rows);
+	int64_t (*stem_scratch)(const cnn_image *m, int64_t filters);
 	int64_t (*thin_scratch)(const cnn_image *m, int64_t filters);
 	int64_t (*narrow_scratch)(const cnn_image *m, int64_t filters);
 	int64_t (*winograd_scratch)(const cnn_gather *g, int64_t m, int64_t tiles);
@@ -176,6 +185,7 @@ int64_t cnn_mr(void);
 int64_t cnn_nr(void);
 int64_t cnn_gather_scratch(const cnn_gather *g, int64_t cols);
 int64_t cnn_outer_scratch(int64_t rows);
+int64_t cnn_stem_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles);

@@ -24,6 +24,8 @@
 #include "spread.h"
 #include "thin.h"
 
+#include "stem.h"
+
 #define CNN_ENTRY(name, params, args) .name = name,
 const cnn_kernels KERNELS = {
 	.name = NAME,
@@ -31,6 +33,7 @@ const cnn_kernels KERNELS = {
 	.nr = NR,
 	.gather_scratch = gather_scratch,
 	.outer_scratch = outer_scratch,
+	.stem_scratch = stem_scratch,
 	.thin_scratch = thin_scratch,
 	.narrow_scratch = narrow_scratch,
 	.winograd_scratch = winograd_scratch,

@@ -52,6 +52,13 @@ func WinogradOuterScratch(m, rows, cols int) int                                
 func (*Outer) Winograd(m int, b Block, c []float32, ldc int, add bool, scratch []float32) {
 	panic(missing)
 }
+func (*Image) StemScratch(filters int) int { panic(missing) }
+func (*Image) StemForward(weights []float32, filters int, bias []float32, act int, planes, y []float32, n0, n1 int, scratch []float32) {
+	panic(missing)
+}
+func (*Image) StemBackward(dy, planes []float32, act, filters int, dw []float32, db []float64, n0, n1 int, add bool, scratch []float32) {
+	panic(missing)
+}
 func (*Image) ThinScratch(filters int) int { panic(missing) }
 func (*Image) ThinForward(weights []float32, filters int, y []float32, e *Epilogue, n0, n1 int, scratch []float32) {
 	panic(missing)

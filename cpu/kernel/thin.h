@@ -9,11 +9,8 @@ static int64_t thin_width(const cnn_image *m) { return (m->q + thin_span - 1) / 
 static int64_t thin_columns(const cnn_image *m) { return thin_width(m) + (m->cols - 1) * m->dil_w; }
 static int64_t thin_rows(const cnn_image *m) { return (m->p - 1) * m->step_h + (m->rows - 1) * m->dil_h + 1; }
 
-// thin_scratch returns the floats of scratch that a task needs: a padded image, the gradient of one image as planes, and the sums.
-static int64_t thin_scratch(const cnn_image *m, int64_t filters) {
-	const int64_t padded = (filters + thin_pair - 1) / thin_pair * thin_pair, taps = (m->cols + thin_taps - 1) / thin_taps * thin_taps;
-	return thin_rows(m) * thin_columns(m) + padded * m->p * thin_width(m) + padded * m->rows * taps * VL + VL;
-}
+// thin_image is the number of floats of a padded image, in whole vectors.
+static int64_t thin_image(const cnn_image *m) { return (thin_rows(m) * thin_columns(m) + VL - 1) / VL * VL; }
 
 // thin_pad copies image n with the padding that the windows reach, so that no window needs a test.
 static void thin_pad(const cnn_image *m, int64_t n, float *dst) {
@@ -28,9 +25,9 @@ static void thin_pad(const cnn_image *m, int64_t n, float *dst) {
 	}
 }
 
-// thin_interleave writes span windows of f planes, thin_span floats apart, as pixels of filters channels. Four planes of four windows at a time
+// thin_interleave writes span windows of f planes, plane floats apart, as pixels of filters channels. Four planes of four windows at a time
 // are transposed; what that writes beyond the last plane, the next pixel overwrites, if all filters are there.
-static void thin_interleave(float *to, const float *from, int64_t span, int64_t f, int64_t filters) {
+INLINE void thin_interleave(float *to, const float *from, int64_t plane, int64_t span, int64_t f, int64_t filters) {
 	int64_t whole = f == filters && f > 1 ? (f + 3) / 4 * 4 : f / 4 * 4;
 	int64_t i = 0;
 	if (whole > thin_filters)
@@ -38,8 +35,8 @@ static void thin_interleave(float *to, const float *from, int64_t span, int64_t 
 	// The last pixels would write beyond the row.
 	for (; whole && i + 4 < span; i += 4)
 		for (int64_t j = whole - 4; j >= 0; j -= 4) {
-			const float *s = from + j * thin_span + i;
-			const v4 a = *(const v4u *)s, b = *(const v4u *)(s + thin_span), c = *(const v4u *)(s + 2 * thin_span), d = *(const v4u *)(s + 3 * thin_span);
+			const float *s = from + j * plane + i;
+			const v4 a = *(const v4u *)s, b = *(const v4u *)(s + plane), c = *(const v4u *)(s + 2 * plane), d = *(const v4u *)(s + 3 * plane);
 			const v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
 			const v4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
 			float *t = to + i * filters + j;
@@ -50,9 +47,9 @@ static void thin_interleave(float *to, const float *from, int64_t span, int64_t 
 		}
 	const int64_t done = i;
 	for (; i < span; i++)
-		for (int64_t j = 0; j < f; j++) to[i * filters + j] = from[j * thin_span + i];
+		for (int64_t j = 0; j < f; j++) to[i * filters + j] = from[j * plane + i];
 	for (int64_t j = whole; j < f; j++)
-		for (i = 0; i < done; i++) to[i * filters + j] = from[j * thin_span + i];
+		for (i = 0; i < done; i++) to[i * filters + j] = from[j * plane + i];
 }
 
 // thin_planes is the inverse: it writes a row of n pixels of filters channels to planes, plane floats apart.
@@ -78,14 +75,16 @@ static void thin_planes(float *to, int64_t plane, const float *from, int64_t n, 
 		for (int64_t k = i; k < n; k++) to[j * plane + k] = from[k * filters + j];
 }
 
-// thin_block computes f filters of one span of windows; x is the padded image at the first of them. out is (f, span).
-INLINE void thin_block(const cnn_image *m, const float *x, const float *weights, float *out, const int f) {
+// thin_block computes f filters of one span of windows; x is the padded image at the first of them. The first n results of each
+// filter are written, the filters plane floats apart.
+INLINE void thin_block(const cnn_image *m, const float *x, const float *weights, const float *bias, float *out, int64_t plane, int64_t n,
+	const int f) {
 	vf acc[thin_filters][thin_vectors < 2 ? thin_vectors : 2];
 	const int64_t taps = m->rows * m->cols, cols = thin_columns(m);
 	const int pair = thin_vectors < 2 ? thin_vectors : 2;
 	for (int part = 0; part < thin_vectors; part += pair) {
 		UNROLL for (int k = 0; k < f; k++)
-			UNROLL for (int v = 0; v < pair; v++) acc[k][v] = vset(0);
+			UNROLL for (int v = 0; v < pair; v++) acc[k][v] = vset(bias[k]);
 		const float *w = weights;
 		for (int64_t t = 0; t < m->rows; t++)
 			for (int64_t u = 0; u < m->cols; u++, w++) {
@@ -100,8 +99,28 @@ INLINE void thin_block(const cnn_image *m, const float *x, const float *weights,
 					UNROLL for (int v = 0; v < pair; v++) acc[k][v] = vfma(b, a[v], acc[k][v]);
 				}
 			}
-		UNROLL for (int k = 0; k < f; k++)
-			UNROLL for (int v = 0; v < pair; v++) vstore(out + k * thin_span + (part + v) * VL, acc[k][v]);
+		UNROLL for (int v = 0; v < pair; v++) {
+			const int64_t from = (part + v) * VL, rest = n - from;
+			if (rest >= VL)
+				UNROLL for (int k = 0; k < f; k++) vstore(out + k * plane + from, acc[k][v]);
+			else if (rest > 0)
+				UNROLL for (int k = 0; k < f; k++) vstoren(out + k * plane + from, acc[k][v], rest);
+		}
+	}
+}
+
+// thin_convolve is thin_block for any number of filters, of which it computes no more than thin_filters.
+INLINE void thin_convolve(const cnn_image *m, const float *x, const float *weights, const float *bias, float *out, int64_t plane, int64_t n,
+	int64_t filters) {
+	switch (filters) {
+	case 1: thin_block(m, x, weights, bias, out, plane, n, 1); break;
+	case 2: thin_block(m, x, weights, bias, out, plane, n, 2); break;
+	case 3: thin_block(m, x, weights, bias, out, plane, n, 3); break;
+	case 4: thin_block(m, x, weights, bias, out, plane, n, 4); break;
+	case 5: thin_block(m, x, weights, bias, out, plane, n, 5); break;
+	case 6: thin_block(m, x, weights, bias, out, plane, n, 6); break;
+	case 7: thin_block(m, x, weights, bias, out, plane, n, 7); break;
+	default: thin_block(m, x, weights, bias, out, plane, n, 8);
 	}
 }
 
@@ -109,30 +128,21 @@ INLINE void thin_block(const cnn_image *m, const float *x, const float *weights,
 static void thin_forward(const cnn_image *m, const float *weights, int64_t filters, float *y, const cnn_epilogue *e, int64_t n0, int64_t n1,
 	float *scratch) {
 	const int64_t taps = m->rows * m->cols, cols = thin_columns(m);
+	const cnn_epilogue rest = {.residual = e->residual, .act = e->act}; // the sums begin with the bias
 	float out[thin_filters * thin_span];
 	for (int64_t n = n0; n < n1; n++) {
 		thin_pad(m, n, scratch);
 		for (int64_t p = 0; p < m->p; p++)
 			for (int64_t q = 0; q < m->q; q += thin_span)
 				for (int64_t k = 0; k < filters; k += thin_filters) {
-					const float *x = scratch + p * m->step_h * cols + q, *w = weights + k * taps;
+					const float *x = scratch + p * m->step_h * cols + q, *bias = e->bias ? e->bias + k : zeros;
 					const int64_t f = filters - k < thin_filters ? filters - k : thin_filters;
-					switch (f) {
-					case 1: thin_block(m, x, w, out, 1); break;
-					case 2: thin_block(m, x, w, out, 2); break;
-					case 3: thin_block(m, x, w, out, 3); break;
-					case 4: thin_block(m, x, w, out, 4); break;
-					case 5: thin_block(m, x, w, out, 5); break;
-					case 6: thin_block(m, x, w, out, 6); break;
-					case 7: thin_block(m, x, w, out, 7); break;
-					default: thin_block(m, x, w, out, 8);
-					}
 					const int64_t span = m->q - q < thin_span ? m->q - q : thin_span;
-					float *to = y + ((n * m->p + p) * m->q + q) * filters + k;
-					thin_interleave(to, out, span, f, filters);
+					thin_convolve(m, x, weights + k * taps, bias, out, thin_span, thin_span, f);
+					thin_interleave(y + ((n * m->p + p) * m->q + q) * filters + k, out, thin_span, span, f, filters);
 				}
 		float *image = y + n * m->p * m->q * filters;
-		finish_rows(e, y, image, m->p * m->q, filters);
+		finish_rows(&rest, y, image, m->p * m->q, filters);
 	}
 }
 
@@ -159,33 +169,32 @@ INLINE void thin_products(const cnn_image *m, const float *x, const float *dy, f
 		}
 }
 
-// thin_filter writes the gradient of the filters over images [n0, n1) to dw, (filters, rows, cols), or adds it there.
-static void thin_filter(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, int64_t accumulate,
-	float *scratch) {
-	const int64_t width = thin_width(m), cols = thin_columns(m), plane = m->p * width, taps = m->rows * m->cols;
-	const int64_t padded = (filters + thin_pair - 1) / thin_pair * thin_pair, blocks = (m->cols + thin_taps - 1) / thin_taps;
-	const int64_t sums = padded / thin_pair * m->rows * blocks * thin_pair * thin_taps; // vectors: one for each tap of each filter
-	float *planes = scratch + (thin_rows(m) * cols + VL - 1) / VL * VL, *sum = planes + padded * plane;
-	memset(planes, 0, 4 * (size_t)(padded * plane + sums * VL));
-	for (int64_t n = n0; n < n1; n++) {
-		thin_pad(m, n, scratch);
-		const float *d = dy + n * m->p * m->q * filters;
-		for (int64_t p = 0; p < m->p; p++)
-			thin_planes(planes + p * width, plane, d + p * m->q * filters, m->q, filters);
-		float *s = sum;
-		for (int64_t k = 0; k < filters; k += thin_pair)
-			for (int64_t t = 0; t < m->rows; t++)
-				for (int64_t u = 0; u < m->cols; u += thin_taps, s += thin_pair * thin_taps * VL) {
-					const float *x = scratch + t * m->dil_h * cols + u * m->dil_w, *g = planes + k * plane;
-					switch (m->cols - u) {
-					case 1: thin_products(m, x, g, s, 1); break;
-					case 2: thin_products(m, x, g, s, 2); break;
-					case 3: thin_products(m, x, g, s, 3); break;
-					case 4: thin_products(m, x, g, s, 4); break;
-					default: thin_products(m, x, g, s, 5);
-					}
+static int64_t thin_padded(int64_t filters) { return (filters + thin_pair - 1) / thin_pair * thin_pair; }
+static int64_t thin_blocks(const cnn_image *m) { return (m->cols + thin_taps - 1) / thin_taps; }
+
+// thin_sums is the number of floats of the sums: a vector for each tap of each filter.
+static int64_t thin_sums(const cnn_image *m, int64_t filters) { return thin_padded(filters) * m->rows * thin_blocks(m) * thin_taps * VL; }
+
+// thin_add adds what one image contributes to the sums: x is the padded image, planes is the gradient of the result.
+static void thin_add(const cnn_image *m, const float *x, const float *planes, int64_t filters, float *sum) {
+	const int64_t cols = thin_columns(m), plane = m->p * thin_width(m);
+	for (int64_t k = 0; k < filters; k += thin_pair)
+		for (int64_t t = 0; t < m->rows; t++)
+			for (int64_t u = 0; u < m->cols; u += thin_taps, sum += thin_pair * thin_taps * VL) {
+				const float *first = x + t * m->dil_h * cols + u * m->dil_w, *g = planes + k * plane;
+				switch (m->cols - u) {
+				case 1: thin_products(m, first, g, sum, 1); break;
+				case 2: thin_products(m, first, g, sum, 2); break;
+				case 3: thin_products(m, first, g, sum, 3); break;
+				case 4: thin_products(m, first, g, sum, 4); break;
+				default: thin_products(m, first, g, sum, 5);
 				}
-	}
+			}
+}
+
+// thin_total writes the totals of the sums to dw, (filters, rows, cols), or adds them there.
+static void thin_total(const cnn_image *m, const float *sum, int64_t filters, float *dw, int64_t accumulate) {
+	const int64_t taps = m->rows * m->cols, blocks = thin_blocks(m);
 	if (!accumulate)
 		memset(dw, 0, 4 * (size_t)(filters * taps));
 	for (int64_t k = 0; k < filters; k++)
@@ -194,4 +203,24 @@ static void thin_filter(const cnn_image *m, const float *dy, int64_t filters, fl
 				const int64_t block = (k / thin_pair * m->rows + t) * blocks + u / thin_taps;
 				dw[k * taps + t * m->cols + u] += vsum(vload(sum + ((block * thin_pair + k % thin_pair) * thin_taps + u % thin_taps) * VL));
 			}
+}
+
+// thin_scratch returns the floats of scratch that a task needs: a padded image, the gradient of one image as planes, and the sums.
+static int64_t thin_scratch(const cnn_image *m, int64_t filters) {
+	return thin_image(m) + thin_padded(filters) * m->p * thin_width(m) + thin_sums(m, filters);
+}
+
+// thin_filter writes the gradient of the filters over images [n0, n1) to dw, (filters, rows, cols), or adds it there.
+static void thin_filter(const cnn_image *m, const float *dy, int64_t filters, float *dw, int64_t n0, int64_t n1, int64_t accumulate,
+	float *scratch) {
+	const int64_t width = thin_width(m), plane = m->p * width, planes = thin_padded(filters) * plane, sums = thin_sums(m, filters);
+	float *g = scratch + thin_image(m), *sum = g + planes;
+	memset(g, 0, 4 * (size_t)(planes + sums));
+	for (int64_t n = n0; n < n1; n++) {
+		thin_pad(m, n, scratch);
+		for (int64_t p = 0; p < m->p; p++)
+			thin_planes(g + p * width, plane, dy + (n * m->p + p) * m->q * filters, m->q, filters);
+		thin_add(m, scratch, g, filters, sum);
+	}
+	thin_total(m, sum, filters, dw, accumulate);
 }

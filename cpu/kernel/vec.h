@@ -9,6 +9,8 @@
 //	vpositive      x where a > 0, else 0
 //	vsum           the sum of the lanes
 //	vequal         x where a == b, else 0
+//	vpairs         the sums of neighbouring lanes: those of a, then those of b
+//	vtwice         each lane of half h of a (0 or 1) twice
 //	vtake          x where u is larger than m, else y; a NaN is larger than anything, and nothing is larger than a NaN
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +37,14 @@ INLINE float vsum(vf a) { return _mm512_reduce_add_ps(a); }
 INLINE vf vequal(vf a, vf b, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(u, m, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(m, m, _CMP_ORD_Q), x);
+}
+INLINE vf vpairs(vf a, vf b) {
+	const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+	return _mm512_permutex2var_ps(a, even, b) + _mm512_permutex2var_ps(a, _mm512_add_epi32(even, _mm512_set1_epi32(1)), b);
+}
+INLINE vf vtwice(vf a, const int h) {
+	const __m512i low = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+	return _mm512_permutexvar_ps(_mm512_add_epi32(low, _mm512_set1_epi32(8 * h)), a);
 }
 INLINE __mmask16 vhead(int64_t n) { return (__mmask16)((1u << n) - 1); }
 INLINE vf vloadn(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(vhead(n), p); }
@@ -64,6 +74,14 @@ INLINE vf vequal(vf a, vf b, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, b, _C
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm256_blendv_ps(y, x, _mm256_and_ps(_mm256_cmp_ps(u, m, _CMP_NLE_UQ), _mm256_cmp_ps(m, m, _CMP_ORD_Q)));
 }
+INLINE vf vpairs(vf a, vf b) {
+	const __m256d sums = _mm256_castps_pd(_mm256_hadd_ps(a, b)); // two of a, two of b, and again
+	return _mm256_castpd_ps(_mm256_permute4x64_pd(sums, 0xd8));
+}
+INLINE vf vtwice(vf a, const int h) {
+	const __m256i low = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+	return _mm256_permutevar8x32_ps(a, _mm256_add_epi32(low, _mm256_set1_epi32(4 * h)));
+}
 INLINE __m256i vhead(int64_t n) {
 	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -90,6 +108,8 @@ INLINE vf vmax(vf a, vf b) { return vchoose(a > b, a, b); }
 INLINE float vsum(vf a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 INLINE vf vequal(vf a, vf b, vf x) { return (vf)((a == b) & (vi)x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) { return vchoose(~(u <= m) & (m == m), x, y); }
+INLINE vf vpairs(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7); }
+INLINE vf vtwice(vf a, const int h) { return h ? __builtin_shufflevector(a, a, 2, 2, 3, 3) : __builtin_shufflevector(a, a, 0, 0, 1, 1); }
 #if defined(__SSE2__)
 #include <emmintrin.h>
 INLINE vf vsqrt(vf a) { return _mm_sqrt_ps(a); }
