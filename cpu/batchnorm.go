@@ -7,9 +7,13 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 )
 
-// affine is what batch normalisation comes to for one pixel once its statistics are known: y = scale·(x-center) + shift for each channel.
+// affine is what batch normalisation comes to for one pixel once its statistics are known: y = act(scale·(x-center) + shift + residual) for each channel.
 // Without the center a mean far from zero would cancel in float32; the subtraction of two close values is exact.
-type affine struct{ center, scale, shift []float32 }
+type affine struct {
+	center, scale, shift []float32
+	residual             []float32 // (rows, len(scale)) or nil
+	act                  device.Act
+}
 
 // set gives channel c the function y = scale·(x-mean) + beta.
 func (a affine) set(c int, scale, mean, beta float64) {
@@ -21,17 +25,34 @@ func (a affine) set(c int, scale, mean, beta float64) {
 // rows computes rows [lo, hi) of y from x, both (rows, len(scale)).
 func (a affine) rows(y, x []float32, lo, hi int) {
 	c := len(a.scale)
+	lo, hi = lo*c, hi*c
 	if kernel.Available {
-		kernel.Affine(y[lo*c:hi*c], x[lo*c:hi*c], a.scale, a.center, a.shift)
+		kernel.Affine(y[lo:hi], x[lo:hi], a.scale, a.center, a.shift, part(a.residual, lo, hi), int(a.act))
 		return
 	}
 	scale, shift, center := a.scale, a.shift[:c], a.center[:c]
-	for r := lo; r < hi; r++ {
-		in, out := x[r*c:][:c], y[r*c:][:c]
-		for i, s := range scale {
-			out[i] = s*(in[i]-center[i]) + shift[i]
+	for ; lo < hi; lo += c {
+		in, out := x[lo:][:c], y[lo:][:c]
+		if a.residual == nil {
+			for i, s := range scale {
+				out[i] = s*(in[i]-center[i]) + shift[i]
+			}
+		} else {
+			residual := a.residual[lo:][:c]
+			for i, s := range scale {
+				out[i] = s*(in[i]-center[i]) + shift[i] + residual[i]
+			}
 		}
+		activate(a.act, out)
 	}
+}
+
+// part returns elements [lo, hi) of an operand that may be absent.
+func part(s []float32, lo, hi int) []float32 {
+	if s == nil {
+		return nil
+	}
+	return s[lo:hi]
 }
 
 // bindBatchNormForward sums x and x² in one pass. In float64 nothing cancels: the squares of float32 values have 48 bits, and
@@ -43,7 +64,7 @@ func bindBatchNormForward(b *binder, f device.BatchNormForward) []phase {
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	mean, invStd := b.mem(f.Mean, f.C), b.mem(f.InvStd, f.C)
 	sums := newColumnSums(b, f.Rows, f.C, 2)
-	a := affine{b.scratch(f.C), b.scratch(f.C), b.scratch(f.C)}
+	a := affine{b.scratch(f.C), b.scratch(f.C), b.scratch(f.C), b.mem(f.Residual, f.Rows*f.C), f.Act}
 	rows, momentum := float64(f.Rows), float64(f.Momentum)
 	list := []phase{
 		sums.phase(func(s []float64, lo, hi int) {
@@ -83,7 +104,7 @@ func bindBatchNormInference(b *binder, f device.BatchNormInference) []phase {
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	// This call has no workspace: the three vectors belong to the step.
-	a := affine{make([]float32, f.C), make([]float32, f.C), make([]float32, f.C)}
+	a := affine{make([]float32, f.C), make([]float32, f.C), make([]float32, f.C), b.mem(f.Residual, f.Rows*f.C), f.Act}
 	list := []phase{{1, func(_, _ int) {
 		for c := range a.scale {
 			a.set(c, float64(gamma[c])/math.Sqrt(float64(runVar[c])+float64(f.Eps)), float64(runMean[c]), float64(beta[c]))
@@ -92,35 +113,115 @@ func bindBatchNormInference(b *binder, f device.BatchNormInference) []phase {
 	return append(list, overRows(f.Rows, f.C, func(lo, hi int) { a.rows(y, x, lo, hi) })...)
 }
 
-// gradientSums returns the phase that adds up dy and dy·(x-mean) for each channel. The factor 1/std is left to the end.
-func gradientSums(sums columnSums, x, dy, mean []float32) phase {
+// upstream is device.EpilogueGradient with its operands bound.
+type upstream struct {
+	act             device.Act
+	dy, y, residual []float32
+	add             bool
+}
+
+func (b *binder) upstream(e device.EpilogueGradient, dy device.Mem, n int) upstream {
+	u := upstream{act: e.Act, dy: b.mem(dy, n), residual: b.mem(e.Residual(dy), n), add: e.AccumulateResidual}
+	if e.Act != device.Identity {
+		u.y = b.mem(e.Y, n)
+	}
+	return u
+}
+
+// computeResidual computes elements [lo, hi) of the residual's gradient.
+func (u upstream) computeResidual(lo, hi int) {
+	if u.act != device.Identity && kernel.Available {
+		kernel.ActBackward(int(u.act), u.residual[lo:hi], u.dy[lo:hi], u.y[lo:hi], u.add)
+		return
+	}
+	var buf [block]float32
+	for ; lo < hi; lo += block {
+		end := min(lo+block, hi)
+		if g := u.gradient(&buf, lo, end); u.add {
+			accumulate(u.residual[lo:end], g)
+		} else {
+			copy(u.residual[lo:end], g)
+		}
+	}
+}
+
+// gradient returns elements [lo, hi) of the gradient behind the activation, which may lie in buf.
+func (u upstream) gradient(buf *[block]float32, lo, hi int) []float32 {
+	if u.act == device.Identity {
+		return u.dy[lo:hi]
+	}
+	g := buf[:hi-lo]
+	slope(u.act, g, u.dy[lo:hi], u.y[lo:hi])
+	return g
+}
+
+// sums returns the phase that adds up g and g·(x-mean) for each channel, where g is the gradient behind the activation, and computes the
+// residual's. The factor 1/std is left to the end.
+func (u upstream) sums(sums columnSums, x, mean []float32) phase {
+	c := sums.cols
 	return sums.phase(func(s []float64, lo, hi int) {
-		c := sums.cols
 		sum, product, mu := s[:c], s[c:][:c], mean[:c]
+		lo, hi = lo*c, hi*c
 		if kernel.Available {
-			kernel.GradientSums(sum, product, x[lo*c:hi*c], dy[lo*c:hi*c], mu)
+			kernel.GradientSums(sum, product, x[lo:hi], u.dy[lo:hi], part(u.y, lo, hi), int(u.act), mu, part(u.residual, lo, hi), u.add)
 			return
 		}
-		for r := lo; r < hi; r++ {
-			in, d := x[r*c:][:c], dy[r*c:][:c]
-			for i, v := range d {
-				g := float64(v)
-				sum[i] += g
-				product[i] += g * (float64(in[i]) - float64(mu[i]))
+		var buf [block]float32
+		for ; lo < hi; lo += c {
+			for i := 0; i < c; i += block {
+				for k, v := range u.gradient(&buf, lo+i, lo+min(i+block, c)) {
+					g := float64(v)
+					sum[i+k] += g
+					product[i+k] += g * (float64(x[lo+i+k]) - float64(mu[i+k]))
+				}
+			}
+			if u.residual != nil { // after its row was read: it may be dy
+				u.computeResidual(lo, lo+c)
 			}
 		}
 	})
 }
 
+// affineGradient is the gradient of affine: dx (+)= scale·g + slope·(x-mean) + shift, or its first term alone if there is no x.
+type affineGradient struct {
+	x, scale, slope, mean, shift []float32
+	add                          bool
+}
+
+// rows computes rows [lo, hi) of dx, which is (rows, len(scale)).
+func (a affineGradient) rows(dx []float32, u upstream, lo, hi int) {
+	c := len(a.scale)
+	lo, hi = lo*c, hi*c
+	if kernel.Available {
+		kernel.AffineBackward(dx[lo:hi], u.dy[lo:hi], part(u.y, lo, hi), int(u.act), part(a.x, lo, hi), a.scale, a.slope, a.mean, a.shift, a.add)
+		return
+	}
+	var buf [block]float32
+	for ; lo < hi; lo += c {
+		for i := 0; i < c; i += block {
+			for k, g := range u.gradient(&buf, lo+i, lo+min(i+block, c)) {
+				v := a.scale[i+k] * g
+				if a.x != nil {
+					v += a.slope[i+k]*(a.x[lo+i+k]-a.mean[i+k]) + a.shift[i+k]
+				}
+				if a.add {
+					v += dx[lo+i+k]
+				}
+				dx[lo+i+k] = v
+			}
+		}
+	}
+}
+
 func bindBatchNormBackward(b *binder, g device.BatchNormBackward) []phase {
 	b.workspace(g.Workspace)
-	x, dy, dx := b.mem(g.X, g.Rows*g.C), b.mem(g.DY, g.Rows*g.C), b.mem(g.DX, g.Rows*g.C)
+	n := g.Rows * g.C
+	x, dx := b.mem(g.X, n), b.mem(g.DX, n)
 	gamma, mean, invStd := b.mem(g.Gamma, g.C), b.mem(g.Mean, g.C), b.mem(g.InvStd, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	sums := newColumnSums(b, g.Rows, g.C, 2)
-	// dx = scale·dy + slope·(x-mean) + shift
-	scale, slope, shift := b.scratch(g.C), b.scratch(g.C), b.scratch(g.C)
-	list := []phase{gradientSums(sums, x, dy, mean), {1, func(_, _ int) {
+	a := affineGradient{x, b.scratch(g.C), b.scratch(g.C), mean, b.scratch(g.C), g.Accumulate}
+	list := []phase{b.upstream(g.EpilogueGradient, g.DY, n).sums(sums, x, mean), {1, func(_, _ int) {
 		rows := float64(g.Rows)
 		for c := range dGamma {
 			inv := float64(invStd[c])
@@ -128,42 +229,30 @@ func bindBatchNormBackward(b *binder, g device.BatchNormBackward) []phase {
 			put(&dGamma[c], product, g.AccumulateParams)
 			put(&dBeta[c], sum, g.AccumulateParams)
 			s := float64(gamma[c]) * inv
-			scale[c], slope[c], shift[c] = float32(s), float32(-s*inv*product/rows), float32(-s*sum/rows)
+			a.scale[c], a.slope[c], a.shift[c] = float32(s), float32(-s*inv*product/rows), float32(-s*sum/rows)
 		}
 	}}}
 	if dx == nil {
 		return list
 	}
-	return append(list, overRows(g.Rows, g.C, func(lo, hi int) {
-		scale, slope, shift, mean := scale[:g.C], slope[:g.C], shift[:g.C], mean[:g.C]
-		if kernel.Available {
-			kernel.AffineBackward(dx[lo*g.C:hi*g.C], dy[lo*g.C:], x[lo*g.C:], scale, slope, mean, shift, g.Accumulate)
-			return
-		}
-		for r := lo; r < hi; r++ {
-			in, d, out := x[r*g.C:][:g.C], dy[r*g.C:][:g.C], dx[r*g.C:][:g.C]
-			for i := range out {
-				v := scale[i]*d[i] + slope[i]*(in[i]-mean[i]) + shift[i]
-				if g.Accumulate {
-					v += out[i]
-				}
-				out[i] = v
-			}
-		}
-	})...)
+	dy, rest := g.Rest(g.DY)
+	u := b.upstream(rest, dy, n)
+	return append(list, overRows(g.Rows, g.C, func(lo, hi int) { a.rows(dx, u, lo, hi) })...)
 }
 
 func bindBatchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) []phase {
 	b.workspace(g.Workspace)
-	dy, dx := b.mem(g.DY, g.Rows*g.C), b.mem(g.DX, g.Rows*g.C)
+	n := g.Rows * g.C
+	dx := b.mem(g.DX, n)
 	gamma, runMean, runVar := b.mem(g.Gamma, g.C), b.mem(g.RunMean, g.C), b.mem(g.RunVar, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
-	scale, sums := b.scratch(g.C), newColumnSums(b, g.Rows, g.C, 2)
+	a := affineGradient{scale: b.scratch(g.C), add: g.Accumulate}
+	sums := newColumnSums(b, g.Rows, g.C, 2)
+	first := b.upstream(g.EpilogueGradient, g.DY, n)
 	invStd := func(c int) float64 { return 1 / math.Sqrt(float64(runVar[c])+float64(g.Eps)) }
 	var list []phase
 	if dGamma != nil {
-		x := b.mem(g.X, g.Rows*g.C)
-		list = append(list, gradientSums(sums, x, dy, runMean), phase{1, func(_, _ int) {
+		list = append(list, first.sums(sums, b.mem(g.X, n), runMean), phase{1, func(_, _ int) {
 			for c := range dGamma {
 				put(&dGamma[c], sums.total(1, c)*invStd(c), g.AccumulateParams)
 				put(&dBeta[c], sums.total(0, c), g.AccumulateParams)
@@ -174,24 +263,16 @@ func bindBatchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) []
 		return list
 	}
 	list = append(list, phase{1, func(_, _ int) {
-		for c := range scale {
-			scale[c] = float32(float64(gamma[c]) * invStd(c))
+		for c := range a.scale {
+			a.scale[c] = float32(float64(gamma[c]) * invStd(c))
 		}
 	}})
+	dy, rest := g.Rest(g.DY)
+	u := b.upstream(rest, dy, n)
 	return append(list, overRows(g.Rows, g.C, func(lo, hi int) {
-		if kernel.Available {
-			kernel.AffineBackward(dx[lo*g.C:hi*g.C], dy[lo*g.C:], nil, scale, nil, nil, nil, g.Accumulate)
-			return
+		if first.residual != nil && dGamma == nil { // else the sums have computed it
+			first.computeResidual(lo*g.C, hi*g.C)
 		}
-		for r := lo; r < hi; r++ {
-			d, out := dy[r*g.C:][:g.C], dx[r*g.C:][:g.C]
-			for i, s := range scale {
-				v := s * d[i]
-				if g.Accumulate {
-					v += out[i]
-				}
-				out[i] = v
-			}
-		}
+		a.rows(dx, u, lo, hi)
 	})...)
 }

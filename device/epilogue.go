@@ -60,3 +60,55 @@ func (e Epilogue) cost(rows, cols int, t Type) Cost {
 	}
 	return k
 }
+
+// EpilogueGradient is what the backward call of a layer does about the Epilogue of its forward call, before anything else. With G = DY·act'(x), expressed
+// in the output Y, it computes DResidual (+)= G, and G takes the place of DY in the rest of the call.
+type EpilogueGradient struct {
+	Act                Act
+	Y                  Mem // like DY, of its type; not read if Act is Identity, and may be absent then
+	DResidual          Mem // the same, or absent; it may be DY unless AccumulateResidual is set
+	AccumulateResidual bool
+}
+
+// Residual returns the memory that DResidual must be written to. There is none if it is DY and without an activation, for then it is there.
+func (g EpilogueGradient) Residual(dy Mem) Mem {
+	if g.Act == Identity && g.DResidual == dy {
+		return Mem{}
+	}
+	return g.DResidual
+}
+
+// Rest returns the gradient that a further pass reads in place of dy, once DResidual was computed, and what it still has to do about it: where DResidual is
+// G itself, that is nothing.
+func (g EpilogueGradient) Rest(dy Mem) (Mem, EpilogueGradient) {
+	if g.DResidual.IsZero() || g.AccumulateResidual {
+		return dy, EpilogueGradient{Act: g.Act, Y: g.Y}
+	}
+	return g.DResidual, EpilogueGradient{}
+}
+
+// check is told the number of elements of DY and their type.
+func (g EpilogueGradient) check(c *checker, n int, t Type) {
+	c.that(g.Act <= Sigmoid, "unknown activation %v", g.Act)
+	if g.Act == Identity {
+		c.optional("Y", g.Y, n, t)
+	} else {
+		c.elements("Y", g.Y, n, t)
+	}
+	c.optional("DResidual", g.DResidual, n, t)
+}
+
+// cost is told the number of passes over DY as well.
+func (g EpilogueGradient) cost(n int64, passes int, t Type, dy Mem) Cost {
+	var k Cost
+	for ; passes > 0; passes-- {
+		if g.Act != Identity {
+			k = k.Plus(Cost{n, t.Size() * n})
+		}
+		if !g.Residual(dy).IsZero() {
+			k.Bytes += t.Size() * (n + int64(ifAcc(g.AccumulateResidual, int(n))))
+		}
+		dy, g = g.Rest(dy)
+	}
+	return k
+}

@@ -1,24 +1,28 @@
 package device
 
 // BatchNormForward normalises each channel by the statistics of the batch (Ioffe and Szegedy, arXiv:1502.03167):
-// Y = Gamma·(X - mean)/sqrt(var + Eps) + Beta, with the biased variance. It moves the running statistics by Momentum towards the
-// batch's, the variance unbiased, as PyTorch does: Run = (1-Momentum)·Run + Momentum·batch.
+// Y = act(Gamma·(X - mean)/sqrt(var + Eps) + Beta + Residual), with the biased variance. It moves the running statistics by Momentum towards
+// the batch's, the variance unbiased, as PyTorch does: Run = (1-Momentum)·Run + Momentum·batch.
 type BatchNormForward struct {
 	Rows, C         int     // Rows = N·H·W
 	Eps, Momentum   float32 // PyTorch's defaults are 1e-5 and 0.1
-	Type            Type    // of X and Y
+	Type            Type    // of X, Y and Residual
 	X, Y            Mem     // (Rows, C)
-	Gamma, Beta     Mem     // (C)
-	RunMean, RunVar Mem     // (C), updated
-	Mean, InvStd    Mem     // (C), written for backward
+	Residual        Mem     // (Rows, C) or absent; Y may be Residual
+	Act             Act
+	Gamma, Beta     Mem // (C)
+	RunMean, RunVar Mem // (C), updated
+	Mean, InvStd    Mem // (C), written for backward
 	Workspace       Mem
 }
 
 // Cost implements Call. X is read twice: no implementation can normalise before it has the mean.
 func (f BatchNormForward) Cost() Cost {
 	n := int64(f.Rows) * int64(f.C)
-	return Cost{7 * n, f.Type.Size()*3*n + 32*int64(f.C)}
+	return Cost{7 * n, f.Type.Size()*3*n + 32*int64(f.C)}.Plus(f.epilogue().cost(f.Rows, f.C, f.Type))
 }
+
+func (f BatchNormForward) epilogue() Epilogue { return Epilogue{Residual: f.Residual, Act: f.Act} }
 
 // Check implements Call.
 func (f BatchNormForward) Check() error {
@@ -28,6 +32,7 @@ func (f BatchNormForward) Check() error {
 	c.typ(f.Type)
 	c.elements("X", f.X, f.Rows*f.C, f.Type)
 	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
+	f.epilogue().check(&c, f.Rows, f.C, f.Type)
 	for _, m := range []struct {
 		name string
 		mem  Mem
@@ -42,21 +47,25 @@ func (f BatchNormForward) storage() Type { return f.Type }
 // WithWorkspace implements WorkspaceCall.
 func (f BatchNormForward) WithWorkspace(m Mem) Call { f.Workspace = m; return f }
 
-// BatchNormInference normalises by the running statistics: evaluation, and training with frozen statistics.
+// BatchNormInference is BatchNormForward by the running statistics, which stay: evaluation, and training with frozen statistics.
 type BatchNormInference struct {
 	Rows, C         int
 	Eps             float32
-	Type            Type // of X and Y
+	Type            Type // of X, Y and Residual
 	X, Y            Mem  // (Rows, C); Y may be X
-	Gamma, Beta     Mem  // (C)
-	RunMean, RunVar Mem  // (C)
+	Residual        Mem  // (Rows, C) or absent; Y may be Residual
+	Act             Act
+	Gamma, Beta     Mem // (C)
+	RunMean, RunVar Mem // (C)
 }
 
 // Cost implements Call.
 func (f BatchNormInference) Cost() Cost {
 	n := int64(f.Rows) * int64(f.C)
-	return Cost{2 * n, f.Type.Size()*2*n + 16*int64(f.C)}
+	return Cost{2 * n, f.Type.Size()*2*n + 16*int64(f.C)}.Plus(f.epilogue().cost(f.Rows, f.C, f.Type))
 }
+
+func (f BatchNormInference) epilogue() Epilogue { return Epilogue{Residual: f.Residual, Act: f.Act} }
 
 // Check implements Call.
 func (f BatchNormInference) Check() error {
@@ -66,6 +75,7 @@ func (f BatchNormInference) Check() error {
 	c.typ(f.Type)
 	c.elements("X", f.X, f.Rows*f.C, f.Type)
 	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
+	f.epilogue().check(&c, f.Rows, f.C, f.Type)
 	c.mem("Gamma", f.Gamma, f.C)
 	c.mem("Beta", f.Beta, f.C)
 	c.mem("RunMean", f.RunMean, f.C)
@@ -75,16 +85,18 @@ func (f BatchNormInference) Check() error {
 
 func (f BatchNormInference) storage() Type { return f.Type }
 
-// BatchNormBackward is the gradient of BatchNormForward. With x̂ = (X-Mean)·InvStd:
+// BatchNormBackward is the gradient of BatchNormForward. With x̂ = (X-Mean)·InvStd and the gradient G behind the activation and the residual:
 //
-//	DGamma (+)= sum DY·x̂,  DBeta (+)= sum DY
-//	DX (+)= Gamma·InvStd·(DY - mean(DY) - x̂·mean(DY·x̂))
+//	DGamma (+)= sum G·x̂,  DBeta (+)= sum G
+//	DX (+)= Gamma·InvStd·(G - mean(G) - x̂·mean(G·x̂))
 //
-// Accumulate concerns DX, AccumulateParams concerns DGamma and DBeta.
+// Accumulate concerns DX, AccumulateParams concerns DGamma and DBeta. DResidual is complete before DX is begun: what a layer and its residual both read
+// has one gradient, to which DX is added.
 type BatchNormBackward struct {
+	EpilogueGradient
 	Rows, C          int
-	Type             Type // of X, DY and DX
-	X, DY, DX        Mem  // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	Type             Type // of all operands of (Rows, C)
+	X, DY, DX        Mem  // (Rows, C); DX may be absent, DY unless Accumulate is set, or DResidual if it is
 	Gamma            Mem  // (C)
 	Mean, InvStd     Mem  // (C), from the forward pass
 	DGamma, DBeta    Mem  // (C), required: the input's gradient needs both sums anyway
@@ -96,7 +108,8 @@ type BatchNormBackward struct {
 // Cost implements Call.
 func (b BatchNormBackward) Cost() Cost {
 	n := int64(b.Rows) * int64(b.C)
-	return Cost{10 * n, b.Type.Size()*(5*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 20*int64(b.C)}
+	k := Cost{10 * n, b.Type.Size()*(5*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 20*int64(b.C)}
+	return k.Plus(b.EpilogueGradient.cost(n, 2, b.Type, b.DY))
 }
 
 // Check implements Call.
@@ -108,6 +121,7 @@ func (b BatchNormBackward) Check() error {
 	c.elements("X", b.X, b.Rows*b.C, b.Type)
 	c.elements("DY", b.DY, b.Rows*b.C, b.Type)
 	c.optional("DX", b.DX, b.Rows*b.C, b.Type)
+	b.EpilogueGradient.check(&c, b.Rows*b.C, b.Type)
 	for _, m := range []struct {
 		name string
 		mem  Mem
@@ -122,14 +136,15 @@ func (b BatchNormBackward) storage() Type { return b.Type }
 // WithWorkspace implements WorkspaceCall.
 func (b BatchNormBackward) WithWorkspace(m Mem) Call { b.Workspace = m; return b }
 
-// BatchNormFrozenBackward is the gradient of BatchNormInference: with constant statistics the layer is affine, so
-// DX (+)= DY·Gamma/sqrt(RunVar+Eps), DGamma (+)= sum DY·x̂, DBeta (+)= sum DY.
+// BatchNormFrozenBackward is the gradient of BatchNormInference: with constant statistics the layer is affine, so with the G of BatchNormBackward
+// DX (+)= G·Gamma/sqrt(RunVar+Eps), DGamma (+)= sum G·x̂, DBeta (+)= sum G.
 type BatchNormFrozenBackward struct {
+	EpilogueGradient
 	Rows, C          int
 	Eps              float32
-	Type             Type // of X, DY and DX
+	Type             Type // of all operands of (Rows, C)
 	X                Mem  // (Rows, C), needed for DGamma only
-	DY, DX           Mem  // (Rows, C); DX may be DY unless Accumulate is set; DX may be absent
+	DY, DX           Mem  // (Rows, C); DX as in BatchNormBackward
 	Gamma            Mem  // (C)
 	RunMean, RunVar  Mem  // (C)
 	DGamma, DBeta    Mem  // (C), both or neither
@@ -142,10 +157,12 @@ type BatchNormFrozenBackward struct {
 func (b BatchNormFrozenBackward) Cost() Cost {
 	n := int64(b.Rows) * int64(b.C)
 	k := Cost{n, b.Type.Size()*(2*n+int64(ifAcc(b.Accumulate, b.Rows*b.C))) + 12*int64(b.C)}
+	passes := 1
 	if !b.DGamma.IsZero() {
 		k = k.Plus(Cost{5 * n, b.Type.Size()*n + 8*int64(b.C)})
+		passes = 2
 	}
-	return k
+	return k.Plus(b.EpilogueGradient.cost(n, passes, b.Type, b.DY))
 }
 
 // Check implements Call.
@@ -156,6 +173,7 @@ func (b BatchNormFrozenBackward) Check() error {
 	c.typ(b.Type)
 	c.elements("DY", b.DY, b.Rows*b.C, b.Type)
 	c.optional("DX", b.DX, b.Rows*b.C, b.Type)
+	b.EpilogueGradient.check(&c, b.Rows*b.C, b.Type)
 	c.mem("Gamma", b.Gamma, b.C)
 	c.mem("RunMean", b.RunMean, b.C)
 	c.mem("RunVar", b.RunVar, b.C)

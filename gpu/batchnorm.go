@@ -48,14 +48,30 @@ func bindBatchNormForward(b *binder, f device.BatchNormForward) {
 	s.launch(b, "batch_norm_moments"+stored(f.Type), x)
 	b.launch("batchnorm", "batch_norm_statistics"+stored(f.Type), s.channelsPerWarp, s.partial, x, b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar),
 		mean, b.mem(f.InvStd), scale, shift, s.rows, s.channels, int32(s.parts), f.Eps, f.Momentum)
-	b.rows("batchnorm", "batch_norm_apply", f.Type, f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), x, mean, scale, shift}, nil, s.rows, s.channels)
+	b.rows("batchnorm", "batch_norm_apply", f.Type, f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), x, b.mem(f.Residual), mean, scale, shift},
+		[]any{int32(f.Act)}, s.rows, s.channels)
 }
 
 func bindBatchNormInference(b *binder, f device.BatchNormInference) {
 	c := b.channels(f.C)
 	b.rows("batchnorm", "batch_norm_inference", f.Type, f.Rows, f.C,
-		[]cu.DevicePtr{b.mem(f.Y), b.mem(f.X), b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar)},
-		[]any{f.Eps}, int64(f.Rows), c)
+		[]cu.DevicePtr{b.mem(f.Y), b.mem(f.X), b.mem(f.Residual), b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar)},
+		[]any{f.Eps, int32(f.Act)}, int64(f.Rows), c)
+}
+
+// upstream is device.EpilogueGradient as arguments of kernels.
+type upstream struct {
+	dy, y, residual cu.DevicePtr
+	act, accumulate int32
+}
+
+func (b *binder) upstream(e device.EpilogueGradient, dy device.Mem) upstream {
+	return upstream{b.mem(dy), b.mem(e.Y), b.mem(e.Residual(dy)), int32(e.Act), boolArg(e.AccumulateResidual)}
+}
+
+// gradientSums takes the sums of the gradient behind the activation, and computes the residual's.
+func (s columnSums) gradientSums(b *binder, t device.Type, x cu.DevicePtr, u upstream, mean cu.DevicePtr) {
+	s.launch(b, "batch_norm_gradient_sums"+stored(t), x, u.dy, u.y, mean, u.residual, u.act, u.accumulate)
 }
 
 // bindFoldBatchNorm takes the rows of the weight for rows, and their elements for channels.
@@ -69,13 +85,15 @@ func bindBatchNormBackward(b *binder, g device.BatchNormBackward) {
 	b.workspace(g.Workspace)
 	s := b.columnSums(g.Rows, g.C)
 	scale, slope, shift := b.vector(g.C), b.vector(g.C), b.vector(g.C)
-	x, dy, mean := b.mem(g.X), b.mem(g.DY), b.mem(g.Mean)
-	s.launch(b, "batch_norm_gradient_sums"+stored(g.Type), x, dy, mean)
+	x, mean := b.mem(g.X), b.mem(g.Mean)
+	s.gradientSums(b, g.Type, x, b.upstream(g.EpilogueGradient, g.DY), mean)
 	b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, b.mem(g.Gamma), b.mem(g.InvStd), cu.DevicePtr(0),
 		b.mem(g.DGamma), b.mem(g.DBeta), scale, slope, shift, s.rows, s.channels, int32(s.parts), float32(0), boolArg(g.AccumulateParams))
 	if !g.DX.IsZero() {
-		b.rows("batchnorm", "batch_norm_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, x, mean, scale, slope, shift},
-			[]any{boolArg(g.Accumulate)}, s.rows, s.channels)
+		dy, rest := g.Rest(g.DY)
+		u := b.upstream(rest, dy)
+		b.rows("batchnorm", "batch_norm_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), u.dy, u.y, x, mean, scale, slope, shift},
+			[]any{u.act, boolArg(g.Accumulate)}, s.rows, s.channels)
 	}
 }
 
@@ -83,15 +101,18 @@ func bindBatchNormBackward(b *binder, g device.BatchNormBackward) {
 func bindBatchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) {
 	b.workspace(g.Workspace)
 	none := cu.DevicePtr(0)
-	dy, gamma, runVar := b.mem(g.DY), b.mem(g.Gamma), b.mem(g.RunVar)
+	gamma, runVar := b.mem(g.Gamma), b.mem(g.RunVar)
+	dy, todo := g.DY, g.EpilogueGradient
 	if !g.DGamma.IsZero() || b.sizing {
 		s := b.columnSums(g.Rows, g.C)
-		s.launch(b, "batch_norm_gradient_sums"+stored(g.Type), b.mem(g.X), dy, b.mem(g.RunMean))
+		s.gradientSums(b, g.Type, b.mem(g.X), b.upstream(todo, dy), b.mem(g.RunMean))
 		b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, gamma, none, runVar, b.mem(g.DGamma), b.mem(g.DBeta),
 			none, none, none, s.rows, s.channels, int32(s.parts), g.Eps, boolArg(g.AccumulateParams))
+		dy, todo = g.Rest(dy)
 	}
 	if !g.DX.IsZero() {
-		b.rows("batchnorm", "batch_norm_frozen_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), dy, gamma, runVar},
-			[]any{g.Eps, boolArg(g.Accumulate)}, int64(g.Rows), b.channels(g.C))
+		u := b.upstream(todo, dy)
+		b.rows("batchnorm", "batch_norm_frozen_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), u.dy, u.y, u.residual, gamma, runVar},
+			[]any{g.Eps, u.act, u.accumulate, boolArg(g.Accumulate)}, int64(g.Rows), b.channels(g.C))
 	}
 }

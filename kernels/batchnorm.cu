@@ -3,6 +3,7 @@
 //
 //	partial[k, c, part]  float64: sum k, 0 or 1, of channel c over the rows of one part
 
+#include "activation.cuh"
 #include "rows.cuh"
 
 constexpr int threads = 256;
@@ -106,40 +107,51 @@ DEVICE void statistics(const double *partial, const T *x, const float *gamma, co
 	}
 FOR_EACH_TYPE(BATCH_NORM_STATISTICS)
 
-// Y = scale·(X - mean) + shift. X minus the mean is a difference of close numbers, and exact; X·scale alone would lose the digits.
+// finish stores act(v + residual) at an element of Y; residual may be null, or Y.
+template <int Width, class T> DEVICE void finish(T *y, const T *residual, int act, index_t at, const Vector<Width> &v) {
+	Vector<Width> r = {};
+	if (residual) r = load<Width>(residual + at);
+	store<Width>(y + at, each<Width>([&](int i) { return activate(act, v.v[i] + r.v[i]); }));
+}
+
+// Y = act(scale·(X - mean) + shift + residual). X minus the mean is a difference of close numbers, and exact; X·scale alone would lose the digits.
 template <int Width, class T>
-DEVICE void normalize(T *y, const T *x, const float *mean, const float *scale, const float *shift, int lanes, index_t rows, int channels) {
+DEVICE void normalize(T *y, const T *x, const T *residual, const float *mean, const float *scale, const float *shift, int act, int lanes,
+					  index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), s = load<Width>(shift + c);
-		const Vector<Width> v = load<Width>(x + r * channels + c);
-		store<Width>(y + r * channels + c, each<Width>([&](int i) { return k.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }));
+		const index_t at = r * channels + c;
+		const Vector<Width> v = load<Width>(x + at);
+		finish<Width>(y, residual, act, at, each<Width>([&](int i) { return k.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }));
 	});
 }
 
-#define BATCH_NORM_APPLY(suffix, T, Width, blocks)                                                                              \
-	EXPORT_KERNEL(batch_norm_apply##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ mean,                 \
-				   const float *__restrict__ scale, const float *__restrict__ shift, int lanes, index_t rows, int channels)) {  \
-		normalize<Width>(y, x, mean, scale, shift, lanes, rows, channels);                                                      \
+#define BATCH_NORM_APPLY(suffix, T, Width, blocks)                                                                                          \
+	EXPORT_KERNEL(batch_norm_apply##suffix, threads, blocks,                                                                                \
+				  (T *y, const T *x, const T *residual, const float *__restrict__ mean, const float *__restrict__ scale,                    \
+				   const float *__restrict__ shift, int act, int lanes, index_t rows, int channels)) {                                      \
+		normalize<Width>(y, x, residual, mean, scale, shift, act, lanes, rows, channels);                                                   \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_APPLY)
 
-// Y = gamma·(X - run_mean)/sqrt(run_var + epsilon) + beta. Y may be X.
+// Y = act(gamma·(X - run_mean)/sqrt(run_var + epsilon) + beta + residual). Y may be X.
 template <int Width, class T>
-DEVICE void infer(T *y, const T *x, const float *gamma, const float *beta, const float *run_mean, const float *run_var, float epsilon,
-				  int lanes, index_t rows, int channels) {
+DEVICE void infer(T *y, const T *x, const T *residual, const float *gamma, const float *beta, const float *run_mean, const float *run_var,
+				  float epsilon, int act, int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> g = load<Width>(gamma + c), b = load<Width>(beta + c), m = load<Width>(run_mean + c), s = load<Width>(run_var + c);
-		const Vector<Width> v = load<Width>(x + r * channels + c);
-		store<Width>(y + r * channels + c,
-					 each<Width>([&](int i) { return g.v[i] / sqrtf(s.v[i] + epsilon) * (v.v[i] - m.v[i]) + b.v[i]; }));
+		const index_t at = r * channels + c;
+		const Vector<Width> v = load<Width>(x + at);
+		finish<Width>(y, residual, act, at, each<Width>([&](int i) { return g.v[i] / sqrtf(s.v[i] + epsilon) * (v.v[i] - m.v[i]) + b.v[i]; }));
 	});
 }
 
 #define BATCH_NORM_INFERENCE(suffix, T, Width, blocks)                                                                                      \
-	EXPORT_KERNEL(batch_norm_inference##suffix, threads, blocks, (T *y, const T *x, const float *__restrict__ gamma,                        \
-				   const float *__restrict__ beta, const float *__restrict__ run_mean, const float *__restrict__ run_var, float epsilon,    \
-				   int lanes, index_t rows, int channels)) {                                                                                \
-		infer<Width>(y, x, gamma, beta, run_mean, run_var, epsilon, lanes, rows, channels);                                                 \
+	EXPORT_KERNEL(batch_norm_inference##suffix, threads, blocks,                                                                            \
+				  (T *y, const T *x, const T *residual, const float *__restrict__ gamma, const float *__restrict__ beta,                    \
+				   const float *__restrict__ run_mean, const float *__restrict__ run_var, float epsilon, int act, int lanes,                \
+				   index_t rows, int channels)) {                                                                                           \
+		infer<Width>(y, x, residual, gamma, beta, run_mean, run_var, epsilon, act, lanes, rows, channels);                                  \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_INFERENCE)
 
@@ -164,32 +176,55 @@ DEVICE void fold(T *folded_weight, const float *weight, const float *bias, const
 	}
 FOR_EACH_STORAGE(BATCH_NORM_FOLD)
 
-// The sums of dy and dy·(x-mean).
+// The gradients behind the activation of a few rows are loaded before any of them is used.
+constexpr int batch = 4;
+static_assert(run % batch == 0, "a run is whole batches");
+
+// The sums of g and g·(x-mean), where g = dy·act'(y), for one column. With Residual, residual (+)= g as well; it may be dy.
+template <bool Residual, class T>
+DEVICE void gradient_column(const T *x, const T *dy, const T *y, float mean, T *residual, int act, int accumulate, int channels, int c, index_t first,
+							index_t last, int step, double &a, double &b) {
+	for (index_t r = first; r < last;) {
+		float sum = 0, product = 0;
+		for (int n = 0; n < run && r < last; n += batch, r += batch * step) {
+			float d[batch], u[batch], v[batch];
+#pragma unroll
+			for (int k = 0; k < batch; k++) {
+				const index_t row = r + k * step, i = row * channels + c;
+				d[k] = row < last ? load(dy + i) : 0.0f;
+				u[k] = row < last ? load(x + i) - mean : 0.0f;
+				v[k] = row < last && act != identity ? load(y + i) : 0.0f;
+			}
+#pragma unroll
+			for (int k = 0; k < batch; k++) {
+				const index_t row = r + k * step;
+				const float g = slope(act, d[k], v[k]);
+				if (Residual && row < last) put<1>(residual + row * channels + c, Vector<1>{{g}}, accumulate);
+				sum += g;
+				product += g * u[k];
+			}
+		}
+		a += sum;
+		b += product;
+	}
+}
+
 template <class T>
-DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const float *mean, index_t rows, int channels, index_t rows_per_part, int width) {
-	sum_columns(partial, rows, channels, rows_per_part, width,
-				[&](int c, index_t first, index_t last, int step, double &a, double &b) {
-					const float mu = mean[c];
-					for (index_t r = first; r < last;) {
-						float sum = 0, product = 0;
-#pragma unroll 4
-						for (int n = 0; n < run && r < last; n++, r += step) {
-							const index_t i = r * channels + c;
-							const float d = load(dy + i);
-							sum += d;
-							product += d * (load(x + i) - mu);
-						}
-						a += sum;
-						b += product;
-					}
-				});
+DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const T *y, const float *mean, T *residual, int act, int accumulate, index_t rows,
+						  int channels, index_t rows_per_part, int width) {
+	sum_columns(partial, rows, channels, rows_per_part, width, [&](int c, index_t first, index_t last, int step, double &a, double &b) {
+		if (residual)
+			gradient_column<true>(x, dy, y, mean[c], residual, act, accumulate, channels, c, first, last, step, a, b);
+		else
+			gradient_column<false>(x, dy, y, mean[c], residual, act, accumulate, channels, c, first, last, step, a, b);
+	});
 }
 
 #define BATCH_NORM_GRADIENT_SUMS(suffix, T)                                                                                             \
 	EXPORT_KERNEL(batch_norm_gradient_sums##suffix, threads, 4,                                                                         \
-				  (double *partial, const T *__restrict__ x, const T *__restrict__ dy, const float *__restrict__ mean, index_t rows,    \
-				   int channels, index_t rows_per_part, int width)) {                                                                   \
-		gradient_sums(partial, x, dy, mean, rows, channels, rows_per_part, width);                                                      \
+				  (double *partial, const T *__restrict__ x, const T *dy, const T *__restrict__ y, const float *__restrict__ mean,      \
+				   T *residual, int act, int accumulate, index_t rows, int channels, index_t rows_per_part, int width)) {               \
+		gradient_sums(partial, x, dy, y, mean, residual, act, accumulate, rows, channels, rows_per_part, width);                        \
 	}
 FOR_EACH_TYPE(BATCH_NORM_GRADIENT_SUMS)
 
@@ -215,39 +250,52 @@ EXPORT_KERNEL(batch_norm_gradients_f32, threads, 4,
 	}
 }
 
-// DX (+)= scale·DY + slope·(X-mean) + shift. DX may be DY.
+// upstream returns the gradient behind the activation, dy·act'(y), at an element.
+template <int Width, class T> DEVICE Vector<Width> upstream(const T *dy, const T *y, int act, index_t at) {
+	const Vector<Width> d = load<Width>(dy + at);
+	if (act == identity) return d;
+	const Vector<Width> v = load<Width>(y + at);
+	return each<Width>([&](int i) { return slope(act, d.v[i], v.v[i]); });
+}
+
+// DX (+)= scale·g + slope·(X-mean) + shift with g = DY·act'(Y). DX may be DY.
 template <int Width, class T>
-DEVICE void backward(T *dx, const T *dy, const T *x, const float *mean, const float *scale, const float *slope, const float *shift,
-					 int accumulate, int lanes, index_t rows, int channels) {
+DEVICE void backward(T *dx, const T *dy, const T *y, const T *x, const float *mean, const float *scale, const float *slope, const float *shift,
+					 int act, int accumulate, int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
 		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), l = load<Width>(slope + c), s = load<Width>(shift + c);
 		const index_t at = r * channels + c;
-		const Vector<Width> v = load<Width>(x + at), d = load<Width>(dy + at);
-		put<Width>(dx + at, each<Width>([&](int i) { return k.v[i] * d.v[i] + l.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }), accumulate);
+		const Vector<Width> v = load<Width>(x + at), g = upstream<Width>(dy, y, act, at);
+		put<Width>(dx + at, each<Width>([&](int i) { return k.v[i] * g.v[i] + l.v[i] * (v.v[i] - m.v[i]) + s.v[i]; }), accumulate);
 	});
 }
 
-#define BATCH_NORM_BACKWARD(suffix, T, Width, blocks)                                                                   \
-	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks, (T *dx, const T *dy, const T *__restrict__ x,           \
-				   const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ slope,    \
-				   const float *__restrict__ shift, int accumulate, int lanes, index_t rows, int channels)) {           \
-		backward<Width>(dx, dy, x, mean, scale, slope, shift, accumulate, lanes, rows, channels);                       \
+#define BATCH_NORM_BACKWARD(suffix, T, Width, blocks)                                                                               \
+	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks,                                                                     \
+				  (T *dx, const T *dy, const T *__restrict__ y, const T *__restrict__ x, const float *__restrict__ mean,            \
+				   const float *__restrict__ scale, const float *__restrict__ slope, const float *__restrict__ shift, int act,      \
+				   int accumulate, int lanes, index_t rows, int channels)) {                                                        \
+		backward<Width>(dx, dy, y, x, mean, scale, slope, shift, act, accumulate, lanes, rows, channels);                           \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_BACKWARD)
 
-// DX (+)= DY·gamma/sqrt(run_var + epsilon). DX may be DY.
+// Residual (+)= g, unless it is null, and DX (+)= g·gamma/sqrt(run_var + epsilon) with g = DY·act'(Y). Both may be DY.
 template <int Width, class T>
-DEVICE void frozen_backward(T *dx, const T *dy, const float *gamma, const float *run_var, float epsilon, int accumulate, int lanes,
-							index_t rows, int channels) {
+DEVICE void frozen_backward(T *dx, const T *dy, const T *y, T *residual, const float *gamma, const float *run_var, float epsilon, int act,
+							int accumulate_residual, int accumulate, int lanes, index_t rows, int channels) {
 	for_each_row<Width>(rows, channels, lanes, [&](index_t r, int c) {
-		const Vector<Width> g = load<Width>(gamma + c), s = load<Width>(run_var + c), d = load<Width>(dy + r * channels + c);
-		put<Width>(dx + r * channels + c, each<Width>([&](int i) { return d.v[i] * (g.v[i] / sqrtf(s.v[i] + epsilon)); }), accumulate);
+		const index_t at = r * channels + c;
+		const Vector<Width> k = load<Width>(gamma + c), s = load<Width>(run_var + c), g = upstream<Width>(dy, y, act, at);
+		if (residual) put<Width>(residual + at, g, accumulate_residual);
+		put<Width>(dx + at, each<Width>([&](int i) { return g.v[i] * (k.v[i] / sqrtf(s.v[i] + epsilon)); }), accumulate);
 	});
 }
 
-#define BATCH_NORM_FROZEN_BACKWARD(suffix, T, Width, blocks)                                                                    \
-	EXPORT_KERNEL(batch_norm_frozen_backward##suffix, threads, blocks, (T *dx, const T *dy, const float *__restrict__ gamma,    \
-				   const float *__restrict__ run_var, float epsilon, int accumulate, int lanes, index_t rows, int channels)) {  \
-		frozen_backward<Width>(dx, dy, gamma, run_var, epsilon, accumulate, lanes, rows, channels);                             \
+#define BATCH_NORM_FROZEN_BACKWARD(suffix, T, Width, blocks)                                                                            \
+	EXPORT_KERNEL(batch_norm_frozen_backward##suffix, threads, blocks,                                                                  \
+				  (T *dx, const T *dy, const T *__restrict__ y, T *residual, const float *__restrict__ gamma,                           \
+				   const float *__restrict__ run_var, float epsilon, int act, int accumulate_residual, int accumulate, int lanes,       \
+				   index_t rows, int channels)) {                                                                                       \
+		frozen_backward<Width>(dx, dy, y, residual, gamma, run_var, epsilon, act, accumulate_residual, accumulate, lanes, rows, channels);  \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_FROZEN_BACKWARD)

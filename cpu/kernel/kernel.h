@@ -132,15 +132,17 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 	X(sum_squares, (double *sum, const float *x, int64_t n), (sum, x, n))                                                              \
 	X(moments, (double *sum, double *squares, const float *x, int64_t rows, int64_t cols), (sum, squares, x, rows, cols))              \
 	X(gradient_sums,                                                                                                                   \
-		(double *sum, double *product, const float *x, const float *dy, const float *mean, int64_t rows, int64_t cols),            \
-		(sum, product, x, dy, mean, rows, cols))                                                                                   \
+		(double *sum, double *product, const float *x, const float *dy, const float *y, int64_t act, const float *mean,            \
+			float *residual, int64_t accumulate, int64_t rows, int64_t cols),                                                  \
+		(sum, product, x, dy, y, act, mean, residual, accumulate, rows, cols)) /* batchnorm.h */                                   \
 	X(affine,                                                                                                                          \
-		(float *y, const float *x, const float *scale, const float *center, const float *shift, int64_t rows, int64_t cols),       \
-		(y, x, scale, center, shift, rows, cols))                                                                                  \
+		(float *y, const float *x, const float *scale, const float *center, const float *shift, const float *residual,             \
+			int64_t act, int64_t rows, int64_t cols),                                                                          \
+		(y, x, scale, center, shift, residual, act, rows, cols))                                                                   \
 	X(affine_backward,                                                                                                                 \
-		(float *dx, const float *dy, const float *x, const float *scale, const float *slope, const float *mean,                    \
-			const float *shift, int64_t rows, int64_t cols, int64_t accumulate),                                               \
-		(dx, dy, x, scale, slope, mean, shift, rows, cols, accumulate))                                                            \
+		(float *dx, const float *dy, const float *y, int64_t act, const float *x, const float *scale, const float *slope,          \
+			const float *mean, const float *shift, int64_t accumulate, int64_t rows, int64_t cols),                            \
+		(dx, dy, y, act, x, scale, slope, mean, shift, accumulate, rows, cols))                                                    \
 	X(max_forward, (const cnn_image *m, float *y, float *arg, int64_t row0, int64_t row1), (m, y, arg, row0, row1)) /* pool.h */       \
 	X(max_backward, (const cnn_image *m, const float *dy, const float *arg, float *dx, int64_t n, int64_t accumulate),                 \
 		(m, dy, arg, dx, n, accumulate))                                                                                           \

@@ -17,6 +17,8 @@
 
 #include "depthwise.h"
 #include "elementwise.h"
+
+#include "batchnorm.h"
 #include "narrow.h"
 #include "optim.h"
 #include "pool.h"

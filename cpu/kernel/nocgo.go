@@ -20,23 +20,27 @@ func (*Gather) Run(i0, i1, j0, j1 int, _ []float32)       { panic(missing) }
 func OuterScratch(int) int                                { panic(missing) }
 func (*Outer) Run(Block, []float32, int, bool, []float32) { panic(missing) }
 
-func Act(int, []float32, []float32)                                           { panic(missing) }
-func ActBackward(act int, dx, dy, y []float32, add bool)                      { panic(missing) }
-func Add(y, a, b []float32)                                                   { panic(missing) }
-func Dropout(y, x []float32, b0, b1 int, m *Mask, scale float32, add bool)    { panic(missing) }
-func SGD(w, g, v []float32, r Rate, nesterov bool)                            { panic(missing) }
-func AdamW(w, g, m, v []float32, r Rate, beta2, eps, inv1, inv2 float32)      { panic(missing) }
-func RMSprop(w, g, s, v []float32, r Rate, alpha, eps float32)                { panic(missing) }
-func EMA(e, w []float32, d float32)                                           { panic(missing) }
-func SumRows(sum []float64, x []float32)                                      { panic(missing) }
-func SumSquares(sum []float64, x []float32)                                   { panic(missing) }
-func Moments(sum, squares []float64, x []float32)                             { panic(missing) }
-func GradientSums(sum, product []float64, x, dy, mean []float32)              { panic(missing) }
-func Affine(y, x, scale, center, shift []float32)                             { panic(missing) }
-func AffineBackward(dx, dy, x, scale, slope, mean, shift []float32, add bool) { panic(missing) }
-func (*Image) MaxForward(y, arg []float32, r0, r1 int)                        { panic(missing) }
-func (*Image) MaxBackward(dy, arg, dx []float32, n int, add bool)             { panic(missing) }
-func (*Image) NarrowScratch(int) int                                          { panic(missing) }
+func Act(int, []float32, []float32)                                        { panic(missing) }
+func ActBackward(act int, dx, dy, y []float32, add bool)                   { panic(missing) }
+func Add(y, a, b []float32)                                                { panic(missing) }
+func Dropout(y, x []float32, b0, b1 int, m *Mask, scale float32, add bool) { panic(missing) }
+func SGD(w, g, v []float32, r Rate, nesterov bool)                         { panic(missing) }
+func AdamW(w, g, m, v []float32, r Rate, beta2, eps, inv1, inv2 float32)   { panic(missing) }
+func RMSprop(w, g, s, v []float32, r Rate, alpha, eps float32)             { panic(missing) }
+func EMA(e, w []float32, d float32)                                        { panic(missing) }
+func SumRows(sum []float64, x []float32)                                   { panic(missing) }
+func SumSquares(sum []float64, x []float32)                                { panic(missing) }
+func Moments(sum, squares []float64, x []float32)                          { panic(missing) }
+func GradientSums(sum, product []float64, x, dy, y []float32, act int, mean, residual []float32, add bool) {
+	panic(missing)
+}
+func Affine(y, x, scale, center, shift, residual []float32, act int) { panic(missing) }
+func AffineBackward(dx, dy, y []float32, act int, x, scale, slope, mean, shift []float32, add bool) {
+	panic(missing)
+}
+func (*Image) MaxForward(y, arg []float32, r0, r1 int)            { panic(missing) }
+func (*Image) MaxBackward(dy, arg, dx []float32, n int, add bool) { panic(missing) }
+func (*Image) NarrowScratch(int) int                              { panic(missing) }
 func (*Image) NarrowFilter(_ []float32, _ int, _ []float32, r0, r1 int, _ bool, _ []float32) {
 	panic(missing)
 }

@@ -85,3 +85,32 @@ func (e epilogue) apply(v float64, i, col int) float64 {
 	}
 	return act(e.act, v)
 }
+
+// epilogueGradient is device.EpilogueGradient with its operands bound.
+type epilogueGradient struct {
+	dy, y, dResidual, g []float64
+	act                 device.Act
+	add                 bool
+}
+
+func (b *binder) epilogueGradient(e device.EpilogueGradient, dy device.Mem, n int, t device.Type) epilogueGradient {
+	k := epilogueGradient{dy: b.in(dy, n, t), dResidual: b.out(e.DResidual, n, t), g: make([]float64, n), act: e.Act, add: e.AccumulateResidual}
+	if e.Act != device.Identity {
+		k.y = b.in(e.Y, n, t)
+	}
+	return k
+}
+
+// apply computes and returns the gradient that the rest of the call sees, and the residual's.
+func (e epilogueGradient) apply() []float64 {
+	for i, d := range e.dy {
+		e.g[i] = d
+		if e.y != nil {
+			e.g[i] *= actSlope(e.act, e.y[i])
+		}
+		if e.dResidual != nil {
+			store(&e.dResidual[i], e.g[i], e.add)
+		}
+	}
+	return e.g
+}

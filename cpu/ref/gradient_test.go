@@ -175,29 +175,33 @@ func TestDropoutGradient(t *testing.T) {
 
 func TestBatchNormGradient(t *testing.T) {
 	const rows, ch, n = 7, 3, 21
-	r := newRig(t, 0)
-	x, y, dy, dx := r.normal(n), r.alloc(n), r.normal(n), r.alloc(n)
-	gamma, beta, dGamma, dBeta := r.normal(ch), r.normal(ch), r.alloc(ch), r.alloc(ch)
-	runMean, runVar, mean, invStd := r.normal(ch), r.uniform(ch, 0.5, 2), r.alloc(ch), r.alloc(ch)
-	p := pairs{"x": {x, dx}, "gamma": {gamma, dGamma}, "beta": {beta, dBeta}}
-	t.Run("training", func(t *testing.T) {
-		gradient{
-			forward: []device.Call{device.BatchNormForward{Rows: rows, C: ch, Eps: 1e-3, Momentum: 0.1, X: x, Y: y, Gamma: gamma, Beta: beta,
-				RunMean: r.alloc(ch), RunVar: r.alloc(ch), Mean: mean, InvStd: invStd}},
-			backward: []device.Call{device.BatchNormBackward{Rows: rows, C: ch, X: x, DY: dy, DX: dx, Gamma: gamma, Mean: mean, InvStd: invStd,
-				DGamma: dGamma, DBeta: dBeta}},
-			out: y, dout: dy, pairs: p,
-		}.check(t, r)
-	})
-	t.Run("frozen", func(t *testing.T) {
-		gradient{
-			forward: []device.Call{device.BatchNormInference{Rows: rows, C: ch, Eps: 1e-3, X: x, Y: y, Gamma: gamma, Beta: beta,
-				RunMean: runMean, RunVar: runVar}},
-			backward: []device.Call{device.BatchNormFrozenBackward{Rows: rows, C: ch, Eps: 1e-3, X: x, DY: dy, DX: dx, Gamma: gamma,
-				RunMean: runMean, RunVar: runVar, DGamma: dGamma, DBeta: dBeta}},
-			out: y, dout: dy, pairs: p,
-		}.check(t, r)
-	})
+	for act := device.Identity; act <= device.Sigmoid; act++ {
+		r := newRig(t, int(act))
+		x, y, dy, dx := r.normal(n), r.alloc(n), r.normal(n), r.alloc(n)
+		residual, dResidual := r.normal(n), r.alloc(n)
+		gamma, beta, dGamma, dBeta := r.normal(ch), r.normal(ch), r.alloc(ch), r.alloc(ch)
+		runMean, runVar, mean, invStd := r.normal(ch), r.uniform(ch, 0.5, 2), r.alloc(ch), r.alloc(ch)
+		p := pairs{"x": {x, dx}, "gamma": {gamma, dGamma}, "beta": {beta, dBeta}, "residual": {residual, dResidual}}
+		back := device.EpilogueGradient{Act: act, Y: y, DResidual: dResidual}
+		t.Run("training,"+act.String(), func(t *testing.T) {
+			gradient{
+				forward: []device.Call{device.BatchNormForward{Rows: rows, C: ch, Eps: 1e-3, Momentum: 0.1, X: x, Y: y, Residual: residual, Act: act,
+					Gamma: gamma, Beta: beta, RunMean: r.alloc(ch), RunVar: r.alloc(ch), Mean: mean, InvStd: invStd}},
+				backward: []device.Call{device.BatchNormBackward{EpilogueGradient: back, Rows: rows, C: ch, X: x, DY: dy, DX: dx,
+					Gamma: gamma, Mean: mean, InvStd: invStd, DGamma: dGamma, DBeta: dBeta}},
+				out: y, dout: dy, pairs: p,
+			}.check(t, r)
+		})
+		t.Run("frozen,"+act.String(), func(t *testing.T) {
+			gradient{
+				forward: []device.Call{device.BatchNormInference{Rows: rows, C: ch, Eps: 1e-3, X: x, Y: y, Residual: residual, Act: act,
+					Gamma: gamma, Beta: beta, RunMean: runMean, RunVar: runVar}},
+				backward: []device.Call{device.BatchNormFrozenBackward{EpilogueGradient: back, Rows: rows, C: ch, Eps: 1e-3, X: x, DY: dy, DX: dx,
+					Gamma: gamma, RunMean: runMean, RunVar: runVar, DGamma: dGamma, DBeta: dBeta}},
+				out: y, dout: dy, pairs: p,
+			}.check(t, r)
+		})
+	}
 }
 
 func TestLRNGradient(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 func batchNormForward(b *binder, f device.BatchNormForward) func() {
 	x, y := b.in(f.X, f.Rows*f.C, f.Type), b.out(f.Y, f.Rows*f.C, f.Type)
+	e := b.epilogue(device.Epilogue{Residual: f.Residual, Act: f.Act}, f.Rows, f.C, f.Type)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	mean, invStd := b.mem(f.Mean, f.C), b.mem(f.InvStd, f.C)
@@ -27,7 +28,7 @@ func batchNormForward(b *binder, f device.BatchNormForward) func() {
 			mean[c] = mu
 			invStd[c] = 1 / math.Sqrt(squares/rows+float64(f.Eps))
 			for r := range f.Rows {
-				y[r*f.C+c] = gamma[c]*(x[r*f.C+c]-mu)*invStd[c] + beta[c]
+				y[r*f.C+c] = e.apply(gamma[c]*(x[r*f.C+c]-mu)*invStd[c]+beta[c], r*f.C+c, c)
 			}
 			runMean[c] = (1-momentum)*runMean[c] + momentum*mu
 			runVar[c] = (1-momentum)*runVar[c] + momentum*squares/(rows-1)
@@ -37,12 +38,13 @@ func batchNormForward(b *binder, f device.BatchNormForward) func() {
 
 func batchNormInference(b *binder, f device.BatchNormInference) func() {
 	x, y := b.in(f.X, f.Rows*f.C, f.Type), b.out(f.Y, f.Rows*f.C, f.Type)
+	e := b.epilogue(device.Epilogue{Residual: f.Residual, Act: f.Act}, f.Rows, f.C, f.Type)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	return func() {
 		for i := range y {
 			c := i % f.C
-			y[i] = gamma[c]*(x[i]-runMean[c])/math.Sqrt(runVar[c]+float64(f.Eps)) + beta[c]
+			y[i] = e.apply(gamma[c]*(x[i]-runMean[c])/math.Sqrt(runVar[c]+float64(f.Eps))+beta[c], i, c)
 		}
 	}
 }
@@ -67,10 +69,12 @@ func foldBatchNorm(b *binder, f device.FoldBatchNorm) func() {
 }
 
 func batchNormBackward(b *binder, g device.BatchNormBackward) func() {
-	x, dy, dx := b.in(g.X, g.Rows*g.C, g.Type), b.in(g.DY, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
+	x, dx := b.in(g.X, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
+	e := b.epilogueGradient(g.EpilogueGradient, g.DY, g.Rows*g.C, g.Type)
 	gamma, mean, invStd := b.mem(g.Gamma, g.C), b.mem(g.Mean, g.C), b.mem(g.InvStd, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	return func() {
+		dy := e.apply()
 		for c := range g.C {
 			sumDY, sumDYX := 0.0, 0.0
 			for r := range g.Rows {
@@ -94,7 +98,8 @@ func batchNormBackward(b *binder, g device.BatchNormBackward) func() {
 }
 
 func batchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) func() {
-	dy, dx := b.in(g.DY, g.Rows*g.C, g.Type), b.out(g.DX, g.Rows*g.C, g.Type)
+	dx := b.out(g.DX, g.Rows*g.C, g.Type)
+	e := b.epilogueGradient(g.EpilogueGradient, g.DY, g.Rows*g.C, g.Type)
 	gamma, runMean, runVar := b.mem(g.Gamma, g.C), b.mem(g.RunMean, g.C), b.mem(g.RunVar, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	var x []float64
@@ -102,6 +107,7 @@ func batchNormFrozenBackward(b *binder, g device.BatchNormFrozenBackward) func()
 		x = b.in(g.X, g.Rows*g.C, g.Type)
 	}
 	return func() {
+		dy := e.apply()
 		for c := range g.C {
 			invStd := 1 / math.Sqrt(runVar[c]+float64(g.Eps))
 			if dGamma != nil {

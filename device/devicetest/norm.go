@@ -43,43 +43,55 @@ func batchNormCases() []Case {
 				Terms: rows,
 			})
 		}
-		inference = append(inference, Case{
-			Name: "BatchNormInference/" + name,
-			Call: func(o *Operands) device.Call {
-				a := o.act()
-				f := device.BatchNormInference{Rows: rows, C: c, Eps: 1e-5, Type: a.typ, Gamma: o.in("Gamma", c, Normal(1)), Beta: o.in("Beta", c, Normal(1)),
-					RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2))}
-				if i%2 == 0 {
-					f.X, f.Y = a.in("X", n, Normal(1)), a.out("Y", n)
-				} else {
-					f.X = a.inout("X", n, Normal(1))
-					f.Y = f.X
-				}
-				return f
-			},
-		})
-		for variant := range 4 { // accumulate nothing, DX, the parameters; DX in place; DX absent
-			suffix := name + "," + [...]string{"plain", "acc", "in place", "without DX"}[variant]
-			dx := func(o *Operands) (dy, dx device.Mem) {
-				a := o.act()
-				if variant == 2 {
-					d := a.inout("DY", n, Normal(1))
-					return d, d
-				}
-				dy = a.in("DY", n, Normal(1))
-				if variant != 3 {
-					dx = a.result("DX", n, variant == 1)
-				}
-				return dy, dx
+		act := []device.Act{device.ReLU, device.ReLU6, device.Tanh, device.Sigmoid}[i%4]
+		for variant := range 3 { // an activation, a residual, the residual's memory for the result
+			forward = append(forward, Case{
+				Name: fmt.Sprintf("BatchNormForward/%s,%v,%s", name, act, [...]string{"no residual", "residual", "into residual"}[variant]),
+				Call: func(o *Operands) device.Call {
+					a := o.act()
+					f := device.BatchNormForward{Rows: rows, C: c, Eps: 1e-5, Momentum: 0.1, Type: a.typ, Act: act, X: a.in("X", n, Normal(2)),
+						Gamma: o.in("Gamma", c, Normal(3)), Beta: o.in("Beta", c, Normal(1)), RunMean: o.inout("RunMean", c, Normal(1)),
+						RunVar: o.inout("RunVar", c, Uniform(0.5, 2)), Mean: o.out("Mean", c), InvStd: o.out("InvStd", c)}
+					f.Residual, f.Y = residual(a, n, variant)
+					return f
+				},
+				Terms: rows,
+			})
+		}
+		for variant := range 4 { // the same, and in place
+			inference = append(inference, Case{
+				Name: "BatchNormInference/" + name + [...]string{"", ",residual", ",into residual", ",in place"}[variant],
+				Call: func(o *Operands) device.Call {
+					a := o.act()
+					f := device.BatchNormInference{Rows: rows, C: c, Eps: 1e-5, Type: a.typ, Gamma: o.in("Gamma", c, Normal(3)), Beta: o.in("Beta", c, Normal(1)),
+						RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2))}
+					if variant > 0 {
+						f.Act = act
+					}
+					if variant == 3 {
+						f.X = a.inout("X", n, Normal(1))
+						f.Residual, f.Y = a.in("Residual", n, Normal(1)), f.X
+						return f
+					}
+					f.X = a.in("X", n, Normal(1))
+					f.Residual, f.Y = residual(a, n, variant)
+					return f
+				},
+			})
+		}
+		for _, v := range normGradients {
+			suffix, act := name+","+v.name, v.activation(i)
+			if v.act {
+				suffix += "," + act.String()
 			}
-			params := variant == 1 || variant == 3
+			params := v.accumulate || v.withoutDX
 			backward = append(backward, Case{
 				Name: "BatchNormBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
-					g := device.BatchNormBackward{Rows: rows, C: c, Type: o.typ(), Accumulate: variant == 1, AccumulateParams: params,
+					g := device.BatchNormBackward{Rows: rows, C: c, Type: o.typ(), Accumulate: v.accumulate, AccumulateParams: params,
 						X: o.act().in("X", n, Normal(1)), Gamma: o.in("Gamma", c, Normal(1)), Mean: o.in("Mean", c, Normal(0.1)),
 						InvStd: o.in("InvStd", c, Uniform(0.5, 2)), DGamma: o.result("DGamma", c, params), DBeta: o.result("DBeta", c, params)}
-					g.DY, g.DX = dx(o)
+					g.DY, g.DX, g.EpilogueGradient = v.operands(o.act(), n, act)
 					return g
 				},
 				Terms: rows,
@@ -87,10 +99,10 @@ func batchNormCases() []Case {
 			frozen = append(frozen, Case{
 				Name: "BatchNormFrozenBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
-					g := device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: 1e-5, Type: o.typ(), Accumulate: variant == 1, AccumulateParams: params,
+					g := device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: 1e-5, Type: o.typ(), Accumulate: v.accumulate, AccumulateParams: params,
 						Gamma: o.in("Gamma", c, Normal(1)), RunMean: o.in("RunMean", c, Normal(1)), RunVar: o.in("RunVar", c, Uniform(0.1, 2))}
-					g.DY, g.DX = dx(o)
-					if variant != 2 { // without the gradients of the parameters X is not needed either
+					g.DY, g.DX, g.EpilogueGradient = v.operands(o.act(), n, act)
+					if !v.withoutParams { // then X is not needed either
 						g.X = o.act().in("X", n, Normal(1))
 						g.DGamma, g.DBeta = o.result("DGamma", c, params), o.result("DBeta", c, params)
 					}
@@ -126,6 +138,86 @@ func foldBatchNormCases() []Case {
 		})
 	}
 	return list
+}
+
+// residual places the residual and the output of a batch norm: no residual, one, or one that is overwritten.
+func residual(a placer, n, variant int) (residual, y device.Mem) {
+	switch variant {
+	case 1:
+		residual = a.in("Residual", n, Normal(1))
+	case 2:
+		y = a.inout("Residual", n, Normal(1))
+		return y, y
+	}
+	return residual, a.out("Y", n)
+}
+
+// normGradients are the gradients of a batch norm: what is accumulated, what is absent, and what shares memory.
+var normGradients = []normGradient{
+	{name: "plain"},
+	{name: "acc", accumulate: true},
+	{name: "in place", inPlace: true, withoutParams: true},
+	{name: "without DX", withoutDX: true},
+	{name: "act", act: true},
+	{name: "acc", act: true, accumulate: true},
+	{name: "in place", act: true, inPlace: true, withoutParams: true},
+	{name: "residual", act: true, residual: true},
+	{name: "residual without DX", act: true, residual: true, withoutDX: true},
+	{name: "residual acc", act: true, residual: true, accumulateResidual: true},
+	{name: "residual acc, in place", act: true, residual: true, accumulateResidual: true, inPlace: true},
+	{name: "residual in place", act: true, residual: true, residualInPlace: true},
+	{name: "residual in place without parameters", act: true, residual: true, residualInPlace: true, withoutParams: true},
+	{name: "residual and DX in one", act: true, residual: true, accumulate: true, shared: true},
+	{name: "residual and DX in one, in place, without parameters", act: true, residual: true, residualInPlace: true, accumulate: true, shared: true, withoutParams: true},
+	{name: "residual alone in place", residual: true, residualInPlace: true},
+	{name: "residual alone acc", residual: true, accumulateResidual: true, accumulate: true},
+}
+
+type normGradient struct {
+	name                           string
+	act, residual                  bool
+	accumulate, accumulateResidual bool
+	inPlace, residualInPlace       bool // DX or DResidual is DY
+	shared                         bool // DX is DResidual
+	withoutDX, withoutParams       bool
+}
+
+// activation returns the activation of case i. Where the rest of the call reads what was stored for the residual, that must be exact: under bf16 what tanh or
+// sigmoid leave of a gradient is rounded there, and the differences that follow enlarge the error.
+func (v normGradient) activation(i int) device.Act {
+	switch {
+	case !v.act:
+		return device.Identity
+	case v.residual && !v.accumulateResidual:
+		return []device.Act{device.ReLU, device.ReLU6}[i%2]
+	}
+	return []device.Act{device.ReLU, device.ReLU6, device.Tanh, device.Sigmoid}[i%4]
+}
+
+func (v normGradient) operands(a placer, n int, act device.Act) (dy, dx device.Mem, e device.EpilogueGradient) {
+	if v.act {
+		e.Act, e.Y = act, a.in("Y", n, activations(act))
+	}
+	if v.inPlace || v.residualInPlace {
+		dy = a.inout("DY", n, Normal(1))
+	} else {
+		dy = a.in("DY", n, Normal(1))
+	}
+	e.AccumulateResidual = v.accumulateResidual
+	if v.residualInPlace {
+		e.DResidual = dy
+	} else if v.residual {
+		e.DResidual = a.result("DResidual", n, v.accumulateResidual)
+	}
+	switch {
+	case v.inPlace:
+		dx = dy
+	case v.shared:
+		dx = e.DResidual
+	case !v.withoutDX:
+		dx = a.result("DX", n, v.accumulate)
+	}
+	return dy, dx, e
 }
 
 func lrnCases() []Case {
