@@ -65,22 +65,31 @@ func (b BatchNorm) sizes(e *Emit, n *Node) (rows, c int) {
 	return e.Batch() * n.Out.Size() / c, c
 }
 
+func (BatchNorm) fuses() {}
+
+func (BatchNorm) joins() {}
+
 // Forward implements Op.
 func (b BatchNorm) Forward(e *Emit, n *Node) {
 	rows, c := b.sizes(e, n)
 	x, y := e.In(n, 0), e.Out(n)
 	if !e.Training() || b.Frozen(n) {
-		e.DoInPlace(device.BatchNormInference{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), X: x, Y: y, Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta),
-			RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, y, x)
+		e.DoInPlace(device.BatchNormInference{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), X: x, Y: y, Residual: e.Residual(n), Act: e.Act(n),
+			Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, y, x)
 		return
 	}
 	if rows < 2 {
 		e.err = fmt.Errorf("layer %s (%v): %w: one value per channel has no variance; use a batch size of at least 2 or larger images", n.Name, b, ErrShape)
 		return
 	}
-	e.Do(device.BatchNormForward{Rows: rows, C: c, Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y,
+	f := device.BatchNormForward{Rows: rows, C: c, Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y, Residual: e.Residual(n), Act: e.Act(n),
 		Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar),
-		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)})
+		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)}
+	if f.Residual.IsZero() {
+		e.Do(f)
+	} else { // X is read again by the backward pass
+		e.DoInPlace(f, f.Y, f.Residual)
+	}
 }
 
 // Backward implements Op. The gradients of scale and shift are needed on the way to the input's, so that where only one of the two is
@@ -89,10 +98,11 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 	rows, c := b.sizes(e, n)
 	if b.Frozen(n) {
 		if e.NeedsGradIn(n, 0) {
-			dx, acc := e.GradIn(n, 0)
-			dy := e.Grad(n)
-			e.DoInPlace(device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), DY: dy, DX: dx, Accumulate: acc, Gamma: e.Param(n, bnGamma),
-				RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}, dx, dy)
+			k := device.BatchNormFrozenBackward{Rows: rows, C: c, Eps: b.Epsilon(), Type: e.Type(), Gamma: e.Param(n, bnGamma),
+				RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}
+			k.DY, k.EpilogueGradient = e.Upstream(n)
+			k.DX, k.Accumulate = e.GradIn(n, 0)
+			e.doBackward(k, k.DY, k.DX, k.EpilogueGradient)
 		}
 		return
 	}
@@ -104,11 +114,21 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 		return e.Scratch(c)
 	}
 	k.DGamma, k.DBeta = scratch(bnGamma), scratch(bnBeta)
-	k.DY = e.Grad(n)
-	if !e.NeedsGradIn(n, 0) {
-		e.Do(k)
-		return
+	k.DY, k.EpilogueGradient = e.Upstream(n)
+	if e.NeedsGradIn(n, 0) {
+		k.DX, k.Accumulate = e.GradIn(n, 0)
 	}
-	k.DX, k.Accumulate = e.GradIn(n, 0)
-	e.DoInPlace(k, k.DX, k.DY)
+	e.doBackward(k, k.DY, k.DX, k.EpilogueGradient)
+}
+
+// doBackward lets the residual's gradient take over the memory of dy, or else dx.
+func (e *Emit) doBackward(k device.Call, dy, dx device.Mem, g device.EpilogueGradient) {
+	switch {
+	case !g.DResidual.IsZero() && !g.AccumulateResidual:
+		e.DoInPlace(k, g.DResidual, dy)
+	case !dx.IsZero():
+		e.DoInPlace(k, dx, dy)
+	default:
+		e.Do(k)
+	}
 }

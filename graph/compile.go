@@ -210,11 +210,10 @@ func (e *Emit) emit() {
 	for i := len(e.g.nodes) - 1; i > 0; i-- {
 		n := e.g.nodes[i]
 		if e.needs[i] && e.written[bufKey{bufGrad, e.root[i], 0}] {
-			e.node = n
-			if v, ok := n.Op.(viewer); ok && v.view(true) {
-				continue // the gradient is in the input's memory already
+			if !e.passed[i] {
+				e.node = n
+				n.Op.Backward(e, n)
 			}
-			n.Op.Backward(e, n)
 		}
 	}
 	e.node, e.pass = nil, update

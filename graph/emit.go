@@ -12,20 +12,21 @@ import (
 //
 // The accessors (In, Out, Grad, ...) must be called while the arguments of a Do are built, for this is how Emit learns what a call touches.
 type Emit struct {
-	g       *Graph
-	cfg     *config
-	dev     device.Device
-	root    []int              // node index -> index of the node whose memory holds its output
-	host    []int              // node index -> index of the node whose call computes its output
-	fused   []device.Act       // node index -> activation that the node applies to its own output
-	folded  []*Node            // node index -> batch norm in the node's weights, or nil
-	added   []*Node            // node index -> node whose output the node adds to its own, or nil
-	needs   []bool             // node index -> a trainable parameter lies at or above the node
-	part    []bool             // node index -> the program computes the node
-	bufs    map[bufKey]*buffer // everything in the arena
-	order   []*buffer          // bufs in order of creation
-	written map[bufKey]bool    // gradients that have a value already
-	touched []*buffer          // since the last Do
+	g        *Graph
+	cfg      *config
+	dev      device.Device
+	root     []int              // node index -> index of the node whose memory holds its output
+	host     []int              // node index -> index of the node whose call computes its output
+	fused    []device.Act       // node index -> activation that the node applies to its own output
+	folded   []*Node            // node index -> batch norm in the node's weights, or nil
+	residual []*Node            // node index -> node whose output the node adds to its own before the activation, or nil
+	passed   []bool             // node index -> the gradient of the node's output needs no call of the node to become that of its inputs
+	needs    []bool             // node index -> a trainable parameter lies at or above the node
+	part     []bool             // node index -> the program computes the node
+	bufs     map[bufKey]*buffer // everything in the arena
+	order    []*buffer          // bufs in order of creation
+	written  map[bufKey]bool    // gradients that have a value already
+	touched  []*buffer          // since the last Do
 
 	weights *Weights
 	train   *training // nil for inference
@@ -147,8 +148,9 @@ func (e *Emit) Grad(n *Node) device.Mem {
 // GradIn returns the gradient by input i of n, and whether a value is there that must be added to. The first consumer of an output
 // (in the order of the backward pass) writes its gradient, later ones accumulate. Call it at most once per input and pass, and only if
 // NeedsGradIn.
-func (e *Emit) GradIn(n *Node, i int) (m device.Mem, accumulate bool) {
-	in := n.In[i]
+func (e *Emit) GradIn(n *Node, i int) (m device.Mem, accumulate bool) { return e.gradOf(n.In[i]) }
+
+func (e *Emit) gradOf(in *Node) (m device.Mem, accumulate bool) {
 	k := bufKey{bufGrad, e.root[in.index], 0}
 	accumulate = e.written[k]
 	e.written[k] = true
@@ -195,11 +197,32 @@ func (e *Emit) Hyper() device.Mem { return e.use(bufKey{kind: bufHyper}, device.
 // Act returns the activation that n must apply to its own output because the layer after it was fused into it.
 func (e *Emit) Act(n *Node) device.Act { return e.fused[n.index] }
 
+// Residual returns what n must add to its own output before the activation, because a sum after it was fused into it, or no memory.
+func (e *Emit) Residual(n *Node) device.Mem {
+	if r := e.residual[n.index]; r != nil {
+		return e.Out(r)
+	}
+	return device.Mem{}
+}
+
+// Upstream returns the gradient by the output of n, as Grad does, and what n's backward call must do to take it back through the sum and the
+// activation that were fused into n. It is GradIn for the residual, so call it at most once, and before GradIn.
+func (e *Emit) Upstream(n *Node) (dy device.Mem, g device.EpilogueGradient) {
+	if g.Act = e.Act(n); g.Act != device.Identity {
+		g.Y = e.Out(n)
+	}
+	if r := e.residual[n.index]; r != nil && e.needs[r.index] {
+		g.DResidual, g.AccumulateResidual = e.gradOf(r)
+	}
+	return e.Grad(n), g
+}
+
 // DoInPlace is Do for a call whose output dst may be the same memory as its input src. If src has no later use, it will be.
 func (e *Emit) DoInPlace(c device.Call, dst, src device.Mem) {
 	if !e.second && e.err == nil {
-		d, s := e.order[-1-dst.Arena], e.order[-1-src.Arena]
-		d.mayReplace, d.replaceAt = s, len(e.calls)
+		if d, s := e.order[-1-dst.Arena], e.order[-1-src.Arena]; d.first < 0 {
+			d.mayReplace, d.replaceAt = s, len(e.calls)
+		}
 	}
 	e.Do(c)
 }

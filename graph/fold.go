@@ -25,12 +25,9 @@ func (n *Node) Folds() bool {
 // Product returns the weight of n, a convolution or a fully connected layer, as its call multiplies with it, and what the call does to the products:
 // it adds n's bias and does whatever of the layers behind n was fused into it.
 func (e *Emit) Product(n *Node) (weight device.Mem, then device.Epilogue) {
-	then.Act = e.fused[n.index]
+	then.Act, then.Residual = e.Act(n), e.Residual(n)
 	if len(n.Params) > 1 {
 		then.Bias = e.Param(n, 1)
-	}
-	if other := e.added[n.index]; other != nil {
-		then.Residual = e.Out(other)
 	}
 	norm := e.folded[n.index]
 	if norm == nil {

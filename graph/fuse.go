@@ -5,11 +5,17 @@ import "github.com/cnnctl/cnnctl/device"
 // A fuser is an op that can apply an activation to its own output as it writes it.
 type fuser interface{ fuses() }
 
+// A joiner is a fuser that can add the output of another layer before the activation, and whose backward call takes the gradient through both.
+type joiner interface {
+	fuser
+	joins()
+}
+
 // resolve finds, for each node, whose memory holds its output and which layers become part of the call before them.
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
 	e.root, e.host, e.fused, e.needs = make([]int, n), make([]int, n), make([]device.Act, n), make([]bool, n)
-	e.folded, e.added = make([]*Node, n), make([]*Node, n)
+	e.folded, e.residual, e.passed = make([]*Node, n), make([]*Node, n), make([]bool, n)
 	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
 		e.root[i], e.host[i] = i, i
@@ -23,9 +29,10 @@ func (e *Emit) resolve() {
 			e.needs[i] = e.needs[i] || e.cfg.train && p.Trainable()
 		}
 		if v, ok := node.Op.(viewer); ok && v.view(e.cfg.train) {
-			e.root[i] = e.root[node.In[0].index]
+			e.root[i], e.passed[i] = e.root[node.In[0].index], true
 		} else if host := e.fuse(node); host != nil {
 			e.root[i], e.host[i] = e.root[host.index], host.index
+			_, e.passed[i] = host.Op.(joiner)
 		}
 	}
 }
@@ -47,9 +54,10 @@ func (e *Emit) fuse(node *Node) *Node {
 			return in
 		}
 	case Add:
-		if e.evaluates() {
-			return e.fuseSum(node)
+		if host := e.fuseSum(node); host != nil {
+			return host
 		}
+		return e.join(node)
 	}
 	return nil
 }
@@ -58,13 +66,30 @@ func (e *Emit) fuse(node *Node) *Node {
 // bit, for what is behind that layer may be trained on them.
 func (e *Emit) evaluates() bool { return !e.cfg.train && e.cfg.until == nil }
 
-// fuseSum lets one of the layers that are summed add the other one, if that is there in time, and returns it, or nil.
+// fuseSum lets one of the products that are summed in evaluation add the other operand, if that is there in time, and returns it, or nil.
 func (e *Emit) fuseSum(sum *Node) *Node {
+	if !e.evaluates() {
+		return nil
+	}
 	for i, in := range sum.In {
 		host, other := e.g.nodes[e.host[in.index]], sum.In[1-i]
-		if multiplies(host.Op) && in.uses == 1 && e.fused[host.index] == device.Identity && e.added[host.index] == nil && e.host[other.index] < host.index {
-			e.added[host.index] = other
+		if multiplies(host.Op) && in.uses == 1 && e.fused[host.index] == device.Identity && e.residual[host.index] == nil && e.host[other.index] < host.index {
+			e.residual[host.index] = other
 			return host
+		}
+	}
+	return nil
+}
+
+// join makes a sum a part of the layer right before it, if that is one of the two that it adds and a joiner, and returns that layer, or nil. In the other
+// order its operand would not be there yet. The gradient of the operand is left to the joiner, which has a backward call only if anything at or
+// above it is trained.
+func (e *Emit) join(sum *Node) *Node {
+	for i, in := range sum.In {
+		other := sum.In[1-i]
+		if _, ok := in.Op.(joiner); ok && e.host[in.index] == in.index && in.index == sum.index-1 && in.uses == 1 && (e.needs[in.index] || !e.needs[other.index]) {
+			e.residual[in.index] = other
+			return in
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package graph
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/cpu/ref"
@@ -17,21 +18,24 @@ func apart(op Op) Op {
 	return op
 }
 
-// An activation in the epilogue of the layer before it gives the same bits as a call of its own, forward and backward. A batch norm in the weights of that
-// layer and a sum in its epilogue round otherwise, and no more than that.
+// An activation and a sum in the epilogue of the layer before them give the same bits as calls of their own, forward and backward. In evaluation, a batch
+// norm in the weights of that layer and a sum in its epilogue round otherwise, and no more than that.
 func TestFusionChangesNothing(t *testing.T) {
-	fused, folded, added := 0, 0, 0
+	fused, joined, folded, added := 0, 0, 0, 0
 	for seed := range randomGraphs {
 		g, h := randomGraph(seed), randomGraphOf(seed, apart)
 		for i, n := range g.Nodes() {
 			if a, ok := n.Op.(Activation); ok && a.Kind != device.Identity && calls(t, g, i) < calls(t, h, i) {
 				fused++
 			}
+			if _, ok := n.Op.(Add); ok && calls(t, g, i) < calls(t, h, i) {
+				joined++
+			}
 		}
 		got, evaluation := trainedBits(t, g, device.FP32, false)
 		want, separate := trainedBits(t, h, device.FP32, false)
 		if !slices.Equal(got, want) {
-			t.Fatalf("graph %d: fusing activations changes the result", seed)
+			t.Fatalf("graph %d: fusing changes the result", seed)
 		}
 		largest := 1.0
 		for _, v := range separate {
@@ -47,10 +51,10 @@ func TestFusionChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		folded += len(g.nodes) - count(e.folded, nil)
-		added += len(g.nodes) - count(e.added, nil)
+		added += len(g.nodes) - count(e.residual, nil)
 	}
-	if fused < 100 || folded < 10 || added < 100 {
-		t.Errorf("%d activations, %d batch norms and %d sums were fused: the graphs are too simple to show anything", fused, folded, added)
+	if fused < 100 || joined < 50 || folded < 10 || added < 100 {
+		t.Errorf("%d activations, %d sums, %d batch norms and, in evaluation, %d sums were fused: the graphs are too simple to show anything", fused, joined, folded, added)
 	}
 }
 
@@ -80,7 +84,7 @@ func calls(t *testing.T, g *Graph, i int) int {
 	return n
 }
 
-// What may fuse: an activation that alone reads a convolution, a fully connected layer or a sum.
+// What may fuse: an activation that alone reads a convolution, a fully connected layer, a batch norm or a sum.
 func TestWhatFuses(t *testing.T) {
 	image := Shape{H: 4, W: 4, C: 2}
 	for _, c := range []struct {
@@ -93,6 +97,7 @@ func TestWhatFuses(t *testing.T) {
 		}, true},
 		{"fc", func(g *Graph) *Node { return g.Add("act", Tanh(), g.Add("x", Linear{Out: 2}, g.Input())) }, true},
 		{"add", func(g *Graph) *Node { return g.Add("act", ReLU6(), g.Add("x", Add{}, g.Input(), g.Input())) }, true},
+		{"batch norm", func(g *Graph) *Node { return g.Add("act", ReLU6(), g.Add("x", BatchNorm{}, g.Input())) }, true},
 		{"max-pool", func(g *Graph) *Node { return g.Add("act", ReLU(), g.Add("x", MaxPool{win(2, 2, Valid())}, g.Input())) }, false},
 		{"second activation", func(g *Graph) *Node {
 			return g.Add("act", Tanh(), g.Add("first", ReLU(), g.Add("x", Linear{Out: 2}, g.Input())))
@@ -113,6 +118,62 @@ func TestWhatFuses(t *testing.T) {
 			if own == c.want {
 				t.Errorf("the activation has a call of its own: %v, want %v", own, !c.want)
 			}
+		})
+	}
+}
+
+// A sum becomes a part of the batch norm right before it, and the activation after it too, forward and backward.
+func TestWhatJoins(t *testing.T) {
+	image := Shape{H: 4, W: 4, C: 2}
+	conv := Conv2D{Filters: 2, Window: win(1, 1, Valid()), NoBias: true}
+	norm := func(g *Graph, name string, x *Node) *Node {
+		return g.Add(name, BatchNorm{}, g.Add(name+".conv", conv, x))
+	}
+	for _, c := range []struct {
+		name string
+		add  func(g *Graph, x *Node) (sum *Node)
+		want bool
+	}{
+		{"after the shortcut", func(g *Graph, x *Node) *Node { return g.Add("sum", Add{}, norm(g, "bn", x), x) }, true},
+		{"in the other order", func(g *Graph, x *Node) *Node { return g.Add("sum", Add{}, x, norm(g, "bn", x)) }, true},
+		{"two batch norms", func(g *Graph, x *Node) *Node { return g.Add("sum", Add{}, norm(g, "a", x), norm(g, "b", x)) }, true},
+		{"before the shortcut", func(g *Graph, x *Node) *Node {
+			y := norm(g, "bn", x)
+			return g.Add("sum", Add{}, y, g.Add("shortcut", conv, x))
+		}, false},
+		{"twice the same", func(g *Graph, x *Node) *Node {
+			y := norm(g, "bn", x)
+			return g.Add("sum", Add{}, y, y)
+		}, false},
+		{"another reader", func(g *Graph, x *Node) *Node {
+			y := norm(g, "bn", x)
+			sum := g.Add("sum", Add{}, y, x)
+			g.Add("other", Add{}, g.Add("relu", ReLU(), sum), y)
+			return sum
+		}, false},
+		{"an activation before the sum", func(g *Graph, x *Node) *Node { return g.Add("sum", Add{}, g.Add("act", ReLU(), norm(g, "bn", x)), x) }, false},
+		{"nothing trained in the batch norm's branch", func(g *Graph, x *Node) *Node {
+			y := g.Add("source", conv, x)
+			return g.Add("sum", Add{}, y, norm(g, "frozen", g.Input()))
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := New(image)
+			sum := c.add(g, g.Add("x", conv, g.Input()))
+			act := g.Output()
+			if act == sum {
+				act = g.Add("relu", ReLU(), sum)
+			}
+			g.Add("head", Linear{Out: 3}, act)
+			g.Freeze(func(p *Param) bool { return strings.HasPrefix(p.Name, "frozen") })
+			own, ownAct := calls(t, g, sum.index), calls(t, g, act.index)
+			if joined := own == 0; joined != c.want {
+				t.Errorf("the sum has %d calls of its own, want it joined: %v", own, c.want)
+			}
+			if c.want && ownAct != 0 {
+				t.Errorf("the activation has %d calls of its own, want none", ownAct)
+			}
+			newRig(t, g, TrainConfig{Batch: 2}).check()
 		})
 	}
 }

@@ -100,6 +100,9 @@ func TestGradientAccumulates(t *testing.T) {
 		{"adaptive", func(g *Graph, x *Node) *Node { return g.Add("r", AdaptiveAvgPool{P: 4, Q: 5}, x) }},
 		{"relu6", func(g *Graph, x *Node) *Node { return g.Add("r", ReLU6(), x) }},
 		{"batch norm", func(g *Graph, x *Node) *Node { return g.Add("r", BatchNorm{}, x) }},
+		{"batch norm and its residual", func(g *Graph, x *Node) *Node {
+			return g.Add("r", ReLU(), g.Add("sum", Add{}, g.Add("bn", BatchNorm{}, x), x))
+		}},
 		{"lrn", func(g *Graph, x *Node) *Node { return g.Add("r", LRN{3, 1, 0.3, 0.75}, x) }},
 		{"dropout", func(g *Graph, x *Node) *Node { return g.Add("r", Dropout{0.5}, x) }},
 		{"softmax", func(g *Graph, x *Node) *Node { return g.Add("r", Softmax{}, x) }},
@@ -174,12 +177,13 @@ func oneHot(y []float32, classes int) {
 	}
 }
 
-// A batch norm can have one of scale and shift frozen, or both; then its statistics stay as well.
+// A batch norm can have one of scale and shift frozen, or both; then its statistics stay as well. It ends a residual block.
 func TestGradientOfFrozenBatchNorm(t *testing.T) {
 	for _, frozen := range [][]string{{"bn.weight"}, {"bn.bias"}, {"bn.weight", "bn.bias"}} {
 		g := New(Shape{H: 1, W: 1, C: 1})
 		x := g.Add("x", source{Shape{H: 2, W: 3, C: 4}, 2, 1}, g.Input())
-		g.Add("head", Linear{Out: 3}, g.Add("bn", BatchNorm{}, x))
+		shortcut := g.Add("shortcut", source{Shape{H: 2, W: 3, C: 4}, 2, 1}, g.Input())
+		g.Add("head", Linear{Out: 3}, g.Add("relu", ReLU(), g.Add("add", Add{}, g.Add("bn", BatchNorm{}, x), shortcut)))
 		g.Freeze(func(p *Param) bool { return slices.Contains(frozen, p.Name) })
 		r := newRig(t, g, TrainConfig{Batch: 2})
 		before := stats(r)

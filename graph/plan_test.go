@@ -113,18 +113,27 @@ func aliases(c device.Call) []alias {
 		return []alias{{c.Y, c.X}}
 	case device.SoftmaxCrossEntropy:
 		return []alias{{c.DLogits, c.Logits}}
+	case device.BatchNormForward:
+		return []alias{{c.Y, c.Residual}}
 	case device.BatchNormInference:
-		return []alias{{c.Y, c.X}}
+		return []alias{{c.Y, c.X}, {c.Y, c.Residual}}
 	case device.BatchNormBackward:
-		if !c.Accumulate {
-			return []alias{{c.DX, c.DY}}
-		}
+		return gradientAliases(c.EpilogueGradient, c.DY, c.DX, c.Accumulate)
 	case device.BatchNormFrozenBackward:
-		if !c.Accumulate {
-			return []alias{{c.DX, c.DY}}
-		}
+		return gradientAliases(c.EpilogueGradient, c.DY, c.DX, c.Accumulate)
 	}
 	return nil
+}
+
+// gradientAliases lists the gradients that may be dy: the input's or the residual's.
+func gradientAliases(g device.EpilogueGradient, dy, dx device.Mem, accumulate bool) (list []alias) {
+	if !accumulate {
+		list = append(list, alias{dx, dy})
+	}
+	if !g.AccumulateResidual {
+		list = append(list, alias{g.DResidual, dy})
+	}
+	return list
 }
 
 // operands returns every operand of a call, whatever its type: the fields of type device.Mem.

@@ -33,6 +33,14 @@ func randomGraphOf(seed int, wrap func(Op) Op) *Graph {
 		if sig, err := op.Infer(shapes); err == nil && sig.Out.Size() <= 400 {
 			nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), wrap(op), in...))
 		}
+		if _, ok := op.(BatchNorm); ok && s.Bool(0.7) { // the end of a residual block
+			x = nodes[len(nodes)-1]
+			in := []*Node{x, mate(s, x, nodes, func(o Shape) bool { return o == x.Out })}
+			if s.Bool(0.5) {
+				slices.Reverse(in)
+			}
+			nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), wrap(Add{}), in...))
+		}
 	}
 	// Join what no one has read, but leave some of it alone.
 	var sum *Node
