@@ -27,6 +27,9 @@ func bindAdd(b *binder, a device.Add) []phase {
 func bindCopy(b *binder, c device.Copy) []phase {
 	src := b.mem(c.Src, (c.Rows-1)*c.SrcStride+c.Cols)
 	dst := b.mem(c.Dst, (c.Rows-1)*c.DstStride+c.Cols)
+	if c.InPlace() {
+		return []phase{}
+	}
 	return overRows(c.Rows, c.Cols, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			s, d := src[r*c.SrcStride:][:c.Cols], dst[r*c.DstStride:][:c.Cols]

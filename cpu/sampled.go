@@ -57,6 +57,9 @@ func (b *binder) sampled() sampled {
 		})
 	case device.Copy:
 		src, dst := b.mem(c.Src, c.Cols), b.mem(c.Dst, c.Cols)
+		if c.InPlace() {
+			return sampled{}
+		}
 		if c.Accumulate {
 			return b.overElements(c.Cols, func(lo, hi int) { accumulate(dst[lo:hi], src[lo:hi]) })
 		}

@@ -79,7 +79,8 @@ func (a Add) Check() error {
 func (a Add) storage() Type { return a.Type }
 
 // Copy copies a block of Rows x Cols elements between two matrices whose rows are SrcStride and DstStride elements apart:
-// DST[r, c] (+)= SRC[r, c]. With the Mem of a channel range it concatenates and splits along the channels.
+// DST[r, c] (+)= SRC[r, c]. With the Mem of a channel range it concatenates and splits along the channels. Dst may be Src unless Accumulate
+// is set, and then there is nothing to do.
 type Copy struct {
 	Rows, Cols           int
 	Type                 Type
@@ -90,6 +91,9 @@ type Copy struct {
 
 // Cost implements Call.
 func (p Copy) Cost() Cost {
+	if p.InPlace() {
+		return Cost{}
+	}
 	n := int64(p.Rows) * int64(p.Cols)
 	if p.Accumulate {
 		return Cost{n, 3 * p.Type.Size() * n}
@@ -109,6 +113,9 @@ func (p Copy) Check() error {
 	c.elements("Dst", p.Dst, (p.Rows-1)*p.DstStride+p.Cols, p.Type)
 	return c.err
 }
+
+// InPlace reports whether the copy is in its place already.
+func (p Copy) InPlace() bool { return p.Src == p.Dst && p.SrcStride == p.DstStride && !p.Accumulate }
 
 func (p Copy) storage() Type { return p.Type }
 

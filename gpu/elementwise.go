@@ -55,6 +55,9 @@ func bindCast(b *binder, c device.Cast) {
 
 func bindCopy(b *binder, c device.Copy) {
 	src, dst := b.mem(c.Src), b.mem(c.Dst)
+	if c.InPlace() {
+		return
+	}
 	rows, cols, from, to := int64(c.Rows), int64(c.Cols), int64(c.SrcStride), int64(c.DstStride)
 	if from == cols && to == cols { // dense: one long row
 		rows, cols, from, to = 1, rows*cols, rows*cols, rows*cols

@@ -27,7 +27,7 @@ func (Add) Forward(e *Emit, n *Node) {
 	e.DoInPlace(device.Add{N: e.Batch() * n.Out.Size(), Type: e.Type(), A: a, B: b, Y: y, Act: e.Act(n)}, y, a)
 }
 
-// Backward implements Op: the gradient goes to both inputs.
+// Backward implements Op: the gradient goes to both inputs. The last of them that has none yet takes over its memory.
 func (Add) Backward(e *Emit, n *Node) {
 	for i := range 2 {
 		if !e.NeedsGradIn(n, i) {
@@ -35,6 +35,7 @@ func (Add) Backward(e *Emit, n *Node) {
 		}
 		size := e.Batch() * n.Out.Size()
 		dx, acc := e.GradIn(n, i)
-		e.Do(device.Copy{Rows: 1, Cols: size, Type: e.Type(), Src: e.Grad(n), Dst: dx, SrcStride: size, DstStride: size, Accumulate: acc})
+		dy := e.Grad(n)
+		e.DoInPlace(device.Copy{Rows: 1, Cols: size, Type: e.Type(), Src: dy, Dst: dx, SrcStride: size, DstStride: size, Accumulate: acc}, dx, dy)
 	}
 }

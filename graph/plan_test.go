@@ -105,6 +105,10 @@ func aliases(c device.Call) []alias {
 		}
 	case device.Add:
 		return []alias{{c.Y, c.A}, {c.Y, c.B}}
+	case device.Copy:
+		if !c.Accumulate {
+			return []alias{{c.Dst, c.Src}}
+		}
 	case device.Dropout:
 		if !c.Accumulate {
 			return []alias{{c.Y, c.X}}
@@ -247,5 +251,21 @@ func TestArenaOfChain(t *testing.T) {
 	want := int64(host - image*8 + image*(64+32) + image*8)
 	if p.Arena != p.Peak || p.Peak != want {
 		t.Errorf("arena %d, peak %d, want %d", p.Arena, p.Peak, want)
+	}
+}
+
+// Of the two inputs of a sum the second takes over the gradient's memory.
+func TestSumGivesItsGradientAway(t *testing.T) {
+	g := New(Shape{H: 2, W: 2, C: 3})
+	conv := Conv2D{Filters: 2, Window: win(1, 1, Valid())}
+	g.Add("head", Linear{Out: 3}, g.Add("sum", Add{}, g.Add("a", conv, g.Input()), g.Add("b", conv, g.Input())))
+	var inPlace []bool
+	for _, c := range newRig(t, g, TrainConfig{Batch: 2}).tr.calls {
+		if p, ok := c.call.(device.Copy); ok {
+			inPlace = append(inPlace, p.InPlace())
+		}
+	}
+	if want := []bool{false, true}; !slices.Equal(inPlace, want) {
+		t.Errorf("copies in place: %v, want %v", inPlace, want)
 	}
 }

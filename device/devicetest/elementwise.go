@@ -146,7 +146,14 @@ func copyCases() []Case {
 			})
 		}
 	}
-	return list
+	return append(list, Case{
+		Name: "Copy/in place",
+		Call: func(o *Operands) device.Call {
+			a := o.act()
+			m := a.inoutAs(exact, "Dst", 65, Normal(1))
+			return device.Copy{Rows: 5, Cols: 13, Type: a.typ, SrcStride: 13, DstStride: 13, Src: m, Dst: m}
+		},
+	})
 }
 
 func dropoutCases() []Case {
