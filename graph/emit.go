@@ -12,21 +12,21 @@ import (
 //
 // The accessors (In, Out, Grad, ...) must be called while the arguments of a Do are built, for this is how Emit learns what a call touches.
 type Emit struct {
-	g        *Graph
-	cfg      *config
-	dev      device.Device
-	root     []int              // node index -> index of the node whose memory holds its output
-	host     []int              // node index -> index of the node whose call computes its output
-	fused    []device.Act       // node index -> activation that the node applies to its own output
-	folded   []*Node            // node index -> batch norm in the node's weights, or nil
-	residual []*Node            // node index -> node whose output the node adds to its own before the activation, or nil
-	passed   []bool             // node index -> the gradient of the node's output needs no call of the node to become that of its inputs
-	needs    []bool             // node index -> a trainable parameter lies at or above the node
-	part     []bool             // node index -> the program computes the node
-	bufs     map[bufKey]*buffer // everything in the arena
-	order    []*buffer          // bufs in order of creation
-	written  map[bufKey]bool    // gradients that have a value already
-	touched  []*buffer          // since the last Do
+	g       *Graph
+	cfg     *config
+	dev     device.Device
+	root    []int              // node index -> index of the node whose memory holds its output
+	host    []int              // node index -> index of the node whose call computes its output
+	fused   []device.Act       // node index -> activation that the node applies to its own output
+	folded  []*Node            // node index -> batch norm in the node's weights, or nil
+	added   []*Node            // node index -> node whose output the node adds to its own, or nil
+	passed  []bool             // node index -> the gradient of the node's output needs no call of the node to become that of its inputs
+	needs   []bool             // node index -> a trainable parameter lies at or above the node
+	part    []bool             // node index -> the program computes the node
+	bufs    map[bufKey]*buffer // everything in the arena
+	order   []*buffer          // bufs in order of creation
+	written map[bufKey]bool    // gradients that have a value already
+	touched []*buffer          // since the last Do
 
 	weights *Weights
 	train   *training // nil for inference
@@ -199,7 +199,7 @@ func (e *Emit) Act(n *Node) device.Act { return e.fused[n.index] }
 
 // Residual returns what n must add to its own output before the activation, because a sum after it was fused into it, or no memory.
 func (e *Emit) Residual(n *Node) device.Mem {
-	if r := e.residual[n.index]; r != nil {
+	if r := e.added[n.index]; r != nil {
 		return e.Out(r)
 	}
 	return device.Mem{}
@@ -211,7 +211,7 @@ func (e *Emit) Upstream(n *Node) (dy device.Mem, g device.EpilogueGradient) {
 	if g.Act = e.Act(n); g.Act != device.Identity {
 		g.Y = e.Out(n)
 	}
-	if r := e.residual[n.index]; r != nil && e.needs[r.index] {
+	if r := e.added[n.index]; r != nil && e.needs[r.index] {
 		g.DResidual, g.AccumulateResidual = e.gradOf(r)
 	}
 	return e.Grad(n), g

@@ -15,7 +15,7 @@ type joiner interface {
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
 	e.root, e.host, e.fused, e.needs = make([]int, n), make([]int, n), make([]device.Act, n), make([]bool, n)
-	e.folded, e.residual, e.passed = make([]*Node, n), make([]*Node, n), make([]bool, n)
+	e.folded, e.added, e.passed = make([]*Node, n), make([]*Node, n), make([]bool, n)
 	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
 		e.root[i], e.host[i] = i, i
@@ -54,10 +54,7 @@ func (e *Emit) fuse(node *Node) *Node {
 			return in
 		}
 	case Add:
-		if host := e.fuseSum(node); host != nil {
-			return host
-		}
-		return e.join(node)
+		return e.fuseSum(node)
 	}
 	return nil
 }
@@ -66,31 +63,24 @@ func (e *Emit) fuse(node *Node) *Node {
 // bit, for what is behind that layer may be trained on them.
 func (e *Emit) evaluates() bool { return !e.cfg.train && e.cfg.until == nil }
 
-// fuseSum lets one of the products that are summed in evaluation add the other operand, if that is there in time, and returns it, or nil.
+// fuseSum lets one of the layers that are summed add the other one, if that is there in time, and returns it, or nil.
 func (e *Emit) fuseSum(sum *Node) *Node {
-	if !e.evaluates() {
-		return nil
-	}
 	for i, in := range sum.In {
 		host, other := e.g.nodes[e.host[in.index]], sum.In[1-i]
-		if multiplies(host.Op) && in.uses == 1 && e.fused[host.index] == device.Identity && e.residual[host.index] == nil && e.host[other.index] < host.index {
-			e.residual[host.index] = other
+		if in.uses > 1 || e.fused[host.index] != device.Identity || e.added[host.index] != nil || e.host[other.index] >= host.index {
+			continue
+		}
+		if e.evaluates() && multiplies(host.Op) || e.joins(host, sum, other) {
+			e.added[host.index] = other
 			return host
 		}
 	}
 	return nil
 }
 
-// join makes a sum a part of the layer right before it, if that is one of the two that it adds and a joiner, and returns that layer, or nil. In the other
-// order its operand would not be there yet. The gradient of the operand is left to the joiner, which has a backward call only if anything at or
-// above it is trained.
-func (e *Emit) join(sum *Node) *Node {
-	for i, in := range sum.In {
-		other := sum.In[1-i]
-		if _, ok := in.Op.(joiner); ok && e.host[in.index] == in.index && in.index == sum.index-1 && in.uses == 1 && (e.needs[in.index] || !e.needs[other.index]) {
-			e.residual[in.index] = other
-			return in
-		}
-	}
-	return nil
+// joins reports whether host can add another layer's output in training too. It is the layer right before the sum, so that gradients are added in the
+// same order. The other layer's gradient is left to it, and it has a backward call only if anything at or above it is trained.
+func (e *Emit) joins(host, sum, other *Node) bool {
+	_, ok := host.Op.(joiner)
+	return ok && host.index == sum.index-1 && (e.needs[host.index] || !e.needs[other.index])
 }
