@@ -22,7 +22,8 @@ INLINE int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1)
 
 // transform_tile applies transform op to a tile of size x size pixels at x for channels [0, c), of which rows [r0, r1) and columns [c0, c1) lie
 // inside the image; the rest is zero. pixel and row are the distances between pixels. Position i of channel j is stored at
-// dst + i·stride + j/NR·panel + j%NR.
+// dst + i·stride + j/NR·panel + j%NR. The pixels that a tile to the right has and this one has not are brought into the cache: the rows
+// of a tile are too short for the processor to see where they lead.
 INLINE void transform_tile(const int m, const int op, const int size, const float *x, int64_t row, int64_t pixel, int64_t channels,
 	int64_t r0, int64_t r1, int64_t c0, int64_t c1, float *dst, int64_t stride, int64_t panel) {
 	const int t = m + 2;
@@ -32,6 +33,8 @@ INLINE void transform_tile(const int m, const int op, const int size, const floa
 		const int64_t n = channels - c < VL ? channels - c : VL;
 		for (int j = 0; j < size; j++) {
 			const float *at = x + j * pixel + c;
+			if (j >= size - m)
+				UNROLL for (int i = 0; i < size; i++) __builtin_prefetch(at + i * row + m * pixel);
 			if (inside && n == VL)
 				UNROLL for (int i = 0; i < size; i++) in[i] = vload(at + i * row);
 			else
@@ -95,7 +98,7 @@ static void winograd_filters(int64_t m, const cnn_factor *f, int64_t panel0, int
 }
 
 // transform_output transforms the products of tiles [t0, t1) back to columns [j0, j1) of the result. Position i of tile k and column j
-// is at x + i·stride + (k-t0)·step + j-j0.
+// is at x + i·stride + (k-t0)·step + j-j0. Like transform_tile, it fetches the pixels of the next tile.
 INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64_t t1, int64_t j0, int64_t j1, const float *x,
 	int64_t stride, int64_t step) {
 	const cnn_epilogue *e = &g->epilogue;
@@ -116,6 +119,7 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 			for (int64_t r = 0; r < rows; r++) {
 				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
 				float *to = y + r * g->out_w * g->out_stride + j;
+				UNROLL for (int c = 0; c < m; c++) __builtin_prefetch(to + (m + c) * g->out_stride, 1);
 				for (int64_t c = 0; c < cols; c++, to += g->out_stride) {
 					vf v = out[c];
 					if (g->accumulate)
