@@ -9,10 +9,62 @@
 
 enum { max_positions = 36, filter_chunk = 32 };
 
-// A grid of tiles over the windows of an image.
-typedef struct { int64_t down, across; } tiling;
+// A tiling is the tiles over the windows of an image. Along an axis whose length m does not divide, the last tiles have m-1 outputs, as many as it takes
+// for none to overlap and none to stand out: 14 is 4+4+3+3 (only 1, 2 and 5 cannot be had that way). Only the last output of a tile depends on the
+// last of its positions, so that F(m-1, 3) is F(m, 3) without it, and its products need not be computed where a tile has fewer outputs.
+//
+// Tiles are numbered so that those which need a position have numbers in a row: first, of all images, those with m rows and fewer columns, then
+// those with m of both, then fewer rows and m columns, then fewer of both.
+typedef struct {
+	int64_t down, across; // tiles of an image
+	int64_t tall, wide;   // the first of them, which have m rows or m columns
+	int64_t end[5];       // end[i+1] is the end of group i
+} tiling;
 
-INLINE tiling tiles_of(const cnn_image *a, int64_t m) { return (tiling){(a->p + m - 1) / m, (a->q + m - 1) / m}; }
+// A place is that of a tile: its image, its first output, and how many outputs it has.
+typedef struct { int64_t n, p, q, rows, cols; } place;
+
+// A range is first, ..., last-1.
+typedef struct { int64_t first, last; } range;
+
+// whole_tiles returns how many of the tiles along an axis of n outputs have m of them.
+INLINE int64_t whole_tiles(int64_t n, int64_t m) {
+	const int64_t all = (n + m - 1) / m, missing = all * m - n;
+	return all > missing ? all - missing : 0;
+}
+
+INLINE tiling tiles_of(const cnn_image *a, int64_t m) {
+	tiling g = {.down = (a->p + m - 1) / m, .across = (a->q + m - 1) / m, .tall = whole_tiles(a->p, m), .wide = whole_tiles(a->q, m)};
+	g.end[1] = a->n * g.tall * (g.across - g.wide);
+	g.end[2] = a->n * g.tall * g.across;
+	g.end[3] = g.end[2] + a->n * (g.down - g.tall) * g.wide;
+	g.end[4] = a->n * g.down * g.across;
+	return g;
+}
+
+// tile_place returns the place of tile k.
+INLINE place tile_place(const tiling *g, const cnn_image *a, int64_t m, int64_t k) {
+	int group = 0;
+	while (k >= g->end[group + 1]) group++;
+	k -= g->end[group];
+	const int64_t short_p = group >= 2, short_q = group == 0 || group == 3; // 1 or 0
+	const int64_t down = short_p ? g->down - g->tall : g->tall, across = short_q ? g->across - g->wide : g->wide;
+	const int64_t i = k / across % down, j = k % across;
+	place t = {.n = k / across / down, .p = short_p * g->tall * m + i * (m - short_p), .q = short_q * g->wide * m + j * (m - short_q)};
+	t.rows = a->p - t.p < m - short_p ? a->p - t.p : m - short_p;
+	t.cols = a->q - t.q < m - short_q ? a->q - t.q : m - short_q;
+	return t;
+}
+
+// tiles_needing returns those of tiles [t0, t1) that need a position; first is the end of the range if there are none.
+INLINE range tiles_needing(const tiling *g, int64_t m, int64_t position, int64_t t0, int64_t t1) {
+	const int low = position / (m + 2) == m + 1, right = position % (m + 2) == m + 1; // the last along either axis
+	const int64_t first = right ? g->end[1] : 0, last = low ? g->end[2] : right ? g->end[3] : g->end[4];
+	range r = {first > t0 ? first : t0, last < t1 ? last : t1};
+	if (r.first > r.last)
+		r.first = r.last;
+	return r;
+}
 
 // position_stride returns how far apart the matrices of two positions of size floats lie: whole lines, an odd number of them, so
 // that the positions of one element do not all fall into one set of a cache.
@@ -56,8 +108,9 @@ INLINE void transform_input(const int m, const cnn_image *a, int64_t c0, int64_t
 	const tiling g = tiles_of(a, m);
 	const int64_t size = m + 2, row = a->w * a->stride;
 	for (int64_t k = t0; k < t1; k++, dst += step) {
-		const int64_t n = k / g.across / g.down, h = k / g.across % g.down * m + a->first_h, w = k % g.across * m + a->first_w;
-		transform_tile(m, MINIMAL_INPUT, m + 2, a->x + ((n * a->h + h) * a->w + w) * a->stride + c0, row, a->stride, c1 - c0,
+		const place t = tile_place(&g, a, m, k);
+		const int64_t h = t.p + a->first_h, w = t.q + a->first_w;
+		transform_tile(m, MINIMAL_INPUT, m + 2, a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0, row, a->stride, c1 - c0,
 			h < 0 ? -h : 0, a->h - h < size ? a->h - h : size, w < 0 ? -w : 0, a->w - w < size ? a->w - w : size, dst, stride, panel);
 	}
 }
@@ -105,9 +158,8 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 	const tiling grid = tiles_of(&g->a, m);
 	const int t = m + 2;
 	for (int64_t k = t0; k < t1; k++, x += step) {
-		const int64_t n = k / grid.across / grid.down, p = k / grid.across % grid.down * m, q = k % grid.across * m;
-		const int64_t rows = g->a.p - p < m ? g->a.p - p : m, cols = g->a.q - q < m ? g->a.q - q : m;
-		float *y = g->y + ((n * g->out_h + p) * g->out_w + q) * g->out_stride;
+		const place at = tile_place(&grid, &g->a, m, k);
+		float *y = g->y + ((at.n * g->out_h + at.p) * g->out_w + at.q) * g->out_stride;
 		for (int64_t j = j0; j < j1; j += VL) {
 			vf half[6 * 4], in[6], out[4];
 			for (int c = 0; c < t; c++) {
@@ -116,11 +168,11 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 			}
 			const int64_t count = j1 - j < VL ? j1 - j : VL;
 			const vf bias = e->bias ? vloadn(e->bias + j, count) : vset(0);
-			for (int64_t r = 0; r < rows; r++) {
+			for (int64_t r = 0; r < at.rows; r++) {
 				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
 				float *to = y + r * g->out_w * g->out_stride + j;
 				UNROLL for (int c = 0; c < m; c++) __builtin_prefetch(to + (m + c) * g->out_stride, 1);
-				for (int64_t c = 0; c < cols; c++, to += g->out_stride) {
+				for (int64_t c = 0; c < at.cols; c++, to += g->out_stride) {
 					vf v = out[c];
 					if (g->accumulate)
 						v += vloadn(to, count);
@@ -141,31 +193,29 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 	}
 }
 
-// multiply_positions computes, for each position, product (rows, n) = left (rows, depth)·right, with the right factor in panels; element (i, d)
-// of the left factor is at left + i·row + d·step. Long sums are cut into chunks, which keeps their error
-// small and a panel in the first-level cache.
-INLINE void multiply_positions(int64_t positions, const float *left, int64_t left_stride, int64_t row, int64_t step, int64_t rows, int64_t depth,
-	const float *right, int64_t right_stride, int64_t panel, float *product, int64_t product_stride, int64_t ld, int64_t n, int add) {
+// multiply computes product (rows, n) = left (rows, depth)·right, with the right factor in panels; element (i, d) of the left factor is at
+// left + i·row + d·step. Long sums are cut into chunks, which keeps their error small and a panel in the first-level cache.
+INLINE void multiply(const float *left, int64_t row, int64_t step, int64_t rows, int64_t depth, const float *right, int64_t panel, float *product,
+	int64_t ld, int64_t n, int add) {
 	enum { longest = 256 };
 	const float *a[MR];
 	float *c[MR];
 	const int64_t parts = (depth + longest - 1) / longest, size = (depth + parts - 1) / parts;
-	for (int64_t p = 0; p < positions; p++, left += left_stride, right += right_stride, product += product_stride)
-		for (int64_t d = 0; d < depth; d += size) {
-			tile t = {.a = a, .runs = 1, .len = depth - d < size ? depth - d : size, .step = step, .c = c, .add = add || d > 0};
-			for (int64_t j = 0; j < n; j += NR) {
-				t.b = right + j / NR * panel + d * NR;
-				t.n = n - j < NR ? n - j : NR;
-				for (int64_t i = 0; i < rows; i += MR) {
-					const int64_t count = rows - i < MR ? rows - i : MR;
-					for (int64_t r = 0; r < count; r++) {
-						a[r] = left + (i + r) * row + d * step;
-						c[r] = product + (i + r) * ld + j;
-					}
-					tile_run(&t, count);
+	for (int64_t d = 0; d < depth; d += size) {
+		tile t = {.a = a, .runs = 1, .len = depth - d < size ? depth - d : size, .step = step, .c = c, .add = add || d > 0};
+		for (int64_t j = 0; j < n; j += NR) {
+			t.b = right + j / NR * panel + d * NR;
+			t.n = n - j < NR ? n - j : NR;
+			for (int64_t i = 0; i < rows; i += MR) {
+				const int64_t count = rows - i < MR ? rows - i : MR;
+				for (int64_t r = 0; r < count; r++) {
+					a[r] = left + (i + r) * row + d * step;
+					c[r] = product + (i + r) * ld + j;
 				}
+				tile_run(&t, count);
 			}
 		}
+	}
 }
 
 // A winograd_layout says where the parts of a block lie in scratch memory.
@@ -190,12 +240,17 @@ INLINE void winograd_forward(const int m, const cnn_gather *g, int64_t t0, int64
 	const int positions = (m + 2) * (m + 2);
 	const int64_t channels = g->a.c, n = g->b.n, panel = channels * NR, tiles = t1 - t0;
 	const winograd_layout l = winograd_forward_layout(channels, tiles, n < winograd_cols ? n : winograd_cols);
+	const tiling grid = tiles_of(&g->a, m);
 	float *product = scratch + positions * l.left;
 	transform_input(m, &g->a, 0, channels, t0, t1, scratch, l.left, l.ld, NR);
 	for (int64_t j = 0; j < n; j += winograd_cols) {
 		const int64_t cols = n - j < winograd_cols ? n - j : winograd_cols;
-		multiply_positions(positions, scratch, l.left, l.ld, 1, tiles, channels, g->packed + j / NR * panel, round_up(n, NR) * channels,
-			panel, product, l.product, l.ldp, cols, 0);
+		for (int64_t i = 0; i < positions; i++) {
+			const range k = tiles_needing(&grid, m, i, t0, t1);
+			multiply(scratch + i * l.left + (k.first - t0) * l.ld, l.ld, 1, k.last - k.first, channels,
+				g->packed + i * round_up(n, NR) * channels + j / NR * panel, panel, product + i * l.product + (k.first - t0) * l.ldp,
+				l.ldp, cols, 0);
+		}
 		transform_output(m, g, t0, t1, j, j + cols, product, l.product, l.ldp);
 	}
 }

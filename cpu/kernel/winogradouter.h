@@ -33,12 +33,19 @@ INLINE void outer_tiles(const int m, const cnn_outer *o, int64_t m0, int64_t m1,
 	for (int64_t k = t0; k < t1; k += winograd_tiles) {
 		const int64_t tiles = t1 - k < winograd_tiles ? t1 - k : winograd_tiles;
 		for (int64_t i = 0; i < tiles; i++) {
-			const int64_t n = (k + i) / g.across / g.down, p = (k + i) / g.across % g.down * m, q = (k + i) % g.across * m;
-			transform_tile(m, MINIMAL_INPUT_OF_GRADIENT, m, o->a + ((n * b->p + p) * b->q + q) * o->lda + m0, b->q * o->lda, o->lda, rows,
-				0, b->p - p < m ? b->p - p : m, 0, b->q - q < m ? b->q - q : m, left + i * ldl, l.left, NR);
+			const place at = tile_place(&g, b, m, k + i);
+			transform_tile(m, MINIMAL_INPUT_OF_GRADIENT, m, o->a + ((at.n * b->p + at.p) * b->q + at.q) * o->lda + m0, b->q * o->lda, o->lda,
+				rows, 0, at.rows, 0, at.cols, left + i * ldl, l.left, NR);
 		}
 		transform_input(m, b, j0, j1, k, k + tiles, right, l.right, NR, l.panel);
-		multiply_positions(positions, left, l.left, 1, ldl, rows, tiles, right, l.right, l.panel, sum, l.sum, l.ld, cols, k > t0);
+		for (int64_t i = 0; i < positions; i++) {
+			const range all = tiles_needing(&g, m, i, t0, t1), now = tiles_needing(&g, m, i, k, k + tiles);
+			if (now.first < now.last)
+				multiply(left + i * l.left + (now.first - k) * ldl, 1, ldl, rows, now.last - now.first,
+					right + i * l.right + (now.first - k) * NR, l.panel, sum + i * l.sum, l.ld, cols, now.first > all.first);
+			else if (all.first == all.last)
+				memset(sum + i * l.sum, 0, sizeof(float) * (size_t)(rows * l.ld));
+		}
 	}
 	for (int64_t i = m0; i < m1; i++)
 		for (int64_t j = j0; j < j1; j += VL) {
