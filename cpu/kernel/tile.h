@@ -8,7 +8,7 @@
 typedef struct {
 	const float *const *a; // (runs, MR): where row r of run i begins
 	int64_t runs, len;     // runs of len steps each
-	int64_t step;          // floats of A from a step to the next
+	int64_t step;          // floats of A from a step to the next; where that is not 1, the rows of A are adjacent floats, those after row 0
 	const float *b;        // (runs·len, NR), a packed panel
 	float *const *c;       // (MR): rows of the result
 	int64_t n;             // columns of the result, at most NR
@@ -24,33 +24,47 @@ INLINE void tile_full(const tile *t, const int m, const int v) {
 	UNROLL for (int r = 0; r < m; r++)
 		UNROLL for (int j = 0; j < v; j++) acc[r][j] = vset(0);
 	const float *b = t->b;
-	const int64_t step = t->step;
-	for (int64_t i = 0; i < t->runs; i++) {
-		const float *p[MR];
-		UNROLL for (int r = 0; r < m; r++) p[r] = t->a[i * MR + r];
-		int64_t at = 0;
-		for (const float *end = b + t->len * NR; b != end; b += NR, at += step) {
-			vf x[NV];
-			UNROLL for (int j = 0; j < v; j++) x[j] = vload(b + j * VL);
-			UNROLL for (int r = 0; r < m; r++) {
-				vf y = vset(p[r][at]);
-				UNROLL for (int j = 0; j < v; j++) acc[r][j] = vfma(y, x[j], acc[r][j]);
+	for (int64_t i = 0; i < t->runs; i++)
+		if (t->step == 1) {
+			const float *p[MR]; // the ends of the rows: counting up to zero saves the register of a bound, and MR pointers leave few
+			UNROLL for (int r = 0; r < m; r++) p[r] = t->a[i * MR + r] + t->len;
+			for (int64_t at = -t->len; at != 0; at++, b += NR) {
+				vf x[NV];
+				UNROLL for (int j = 0; j < v; j++) x[j] = vload(b + j * VL);
+				UNROLL for (int r = 0; r < m; r++) {
+					const vf y = vset(p[r][at]);
+					UNROLL for (int j = 0; j < v; j++) acc[r][j] = vfma(y, x[j], acc[r][j]);
+				}
+			}
+		} else {
+			const float *a = t->a[i * MR];
+			const int64_t step = t->step;
+			for (const float *end = b + t->len * NR; b != end; a += step, b += NR) {
+				vf x[NV];
+				UNROLL for (int j = 0; j < v; j++) x[j] = vload(b + j * VL);
+				UNROLL for (int r = 0; r < m; r++) {
+					const vf y = vset(a[r]);
+					UNROLL for (int j = 0; j < v; j++) acc[r][j] = vfma(y, x[j], acc[r][j]);
+				}
 			}
 		}
-	}
-	const int64_t rest = t->n - (v - 1) * VL; // columns in the last vector
-	UNROLL for (int r = 0; r < m; r++) {
-		float *c = t->c[r];
-		UNROLL for (int j = 0; j < v; j++, c += VL) {
-			const int64_t n = j < v - 1 ? VL : rest;
-			if (t->add)
-				acc[r][j] += n == VL ? vload(c) : vloadn(c, n);
-			if (n == VL)
-				vstore(c, acc[r][j]);
-			else
-				vstoren(c, acc[r][j], n);
-		}
-	}
+	float *const *c = t->c;
+	const int64_t add = t->add, rest = t->n - (v - 1) * VL; // columns in the last vector
+	if (rest == VL && !add)
+		UNROLL for (int r = 0; r < m; r++)
+			UNROLL for (int j = 0; j < v; j++) vstore(c[r] + j * VL, acc[r][j]);
+	else if (rest == VL)
+		UNROLL for (int r = 0; r < m; r++)
+			UNROLL for (int j = 0; j < v; j++) vstore(c[r] + j * VL, acc[r][j] + vload(c[r] + j * VL));
+	else
+		UNROLL for (int r = 0; r < m; r++)
+			UNROLL for (int j = 0; j < v; j++) {
+				const int64_t n = j < v - 1 ? VL : rest;
+				float *to = c[r] + j * VL;
+				if (add)
+					acc[r][j] += vloadn(to, n);
+				vstoren(to, acc[r][j], n);
+			}
 }
 
 #if defined(ISA_AVX512)
