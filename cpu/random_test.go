@@ -30,6 +30,15 @@ func randomConv(rnd *philox.Stream) device.Conv {
 	return v
 }
 
+// wideConv draws a geometry of few tiles and many channels, which minimal filtering computes from shared tiles. It has 32 windows at least: of fewer, the
+// largest error of so many sums is that of the transforms (see growth).
+func wideConv(rnd *philox.Stream) device.Conv {
+	v := conv3(1, 0, 2*blockOfFilter+1+rnd.IntN(70), 2*blockOfFilter+1+rnd.IntN(70))
+	v.N, v.H, v.W = 2, 5+rnd.IntN(4), 5+rnd.IntN(4)
+	v.P, v.Q, v.PadTop, v.PadLeft = v.H-rnd.IntN(2), v.W-rnd.IntN(2), rnd.IntN(3), rnd.IntN(3)
+	return v
+}
+
 // rig is a device with the operands of one convolution in one arena.
 type rig struct {
 	d                    device.Device
@@ -92,15 +101,18 @@ func (r rig) run(t *testing.T, c device.WorkspaceCall, m device.Mem) []float32 {
 }
 
 // The three passes of convolutions of any geometry equal the oracle's: strides, dilations, groups and padding in combinations that no
-// list of cases holds, the kernels for few channels and few filters, and minimal filtering among them.
+// list of cases holds, the kernels for few channels and few filters, and minimal filtering with few channels and with many among them.
 func TestRandomConvolutions(t *testing.T) {
 	check := func(t *testing.T) {
 		rnd := philox.New(1, philox.Test, 0, 0)
-		for i := range 120 {
-			v := randomConv(rnd)
+		for i := range 128 {
+			v, w := randomConv(rnd), Winograd(i/3%4)
+			if i >= 120 {
+				v, w = wideConv(rnd), WinogradF2+Winograd(i/2%2)
+			}
 			acc, act := i%2 == 1, device.Act(i%3)
 			native, oracle := New(1+i%3), ref.New()
-			native.SetWinograd(Winograd(i / 3 % 4))
+			native.SetWinograd(w)
 			l := lower(v)
 			a, b := newRig(t, native, v, i), newRig(t, oracle, v, i)
 			for _, pass := range []struct {

@@ -89,6 +89,9 @@ func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 		g      *kernel.Gather
 		t0, t1 int
 	}
+	if g := list[0]; shareTiles(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), int(g.A.Chan), int(g.B.N)) {
+		return winogradColumns(b, m, list...)
+	}
 	_, nr := kernel.Tile()
 	var packs []packTask
 	var tasks []tileTask
@@ -134,6 +137,9 @@ func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bo
 		part kernel.Block
 		c    []float32
 		add  bool
+	}
+	if sharesGradient(m, v) {
+		return winogradFilterShared(b, m, v, x, dy, dw, add)
 	}
 	_, nr := kernel.Tile()
 	kg, cg, size := v.K/v.Groups, v.C/v.Groups, v.FilterLen()

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,27 @@ func TestWinogradGivesTheSameBits(t *testing.T) {
 	for _, w := range []Winograd{WinogradOff, WinogradF2, WinogradF4} {
 		cases, open := withWinograd(w)
 		sameBits(t, cases, open)
+	}
+}
+
+func TestSharedTilesGiveTheSameBits(t *testing.T) {
+	if !kernel.Available {
+		t.Skip("built without cgo")
+	}
+	v := conv3(2, 7, 2*blockOfFilter+4, 2*blockOfFilter+44)
+	for pass, name := range []string{"forward", "backward data", "backward filter"} {
+		var first []float32
+		for threads := 1; threads <= 3; threads++ {
+			d := New(threads)
+			d.SetWinograd(WinogradF4)
+			got := accuracyRun(t, d, v, pass)
+			if first == nil {
+				first = got
+			}
+			if !slices.Equal(got, first) {
+				t.Errorf("%s: %d threads give other bits than one", name, threads)
+			}
+		}
 	}
 }
 

@@ -16,6 +16,12 @@ package kernel
 // #cgo nocallback cnn_run_winograd
 // #cgo noescape cnn_run_winograd_outer
 // #cgo nocallback cnn_run_winograd_outer
+// #cgo noescape cnn_run_winograd_tiles
+// #cgo nocallback cnn_run_winograd_tiles
+// #cgo noescape cnn_run_winograd_columns
+// #cgo nocallback cnn_run_winograd_columns
+// #cgo noescape cnn_run_winograd_outer_columns
+// #cgo nocallback cnn_run_winograd_outer_columns
 // #cgo noescape cnn_run_stem_forward
 // #cgo nocallback cnn_run_stem_forward
 // #cgo noescape cnn_run_stem_backward

@@ -47,6 +47,13 @@ int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters) { return active->t
 int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters) { return active->narrow_scratch(m, filters); }
 int64_t cnn_winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles) { return active->winograd_scratch(g, m, tiles); }
 int64_t cnn_winograd_outer_scratch(int64_t m, int64_t rows, int64_t cols) { return active->winograd_outer_scratch(m, rows, cols); }
+int64_t cnn_winograd_tiles_size(const cnn_image *a, int64_t m, int64_t width) { return active->winograd_tiles_size(a, m, width); }
+int64_t cnn_winograd_columns_scratch(const cnn_gather *g, int64_t m, int64_t width, int64_t cols) {
+	return active->winograd_columns_scratch(g, m, width, cols);
+}
+int64_t cnn_winograd_outer_columns_scratch(int64_t m, int64_t rows, int64_t cols) {
+	return active->winograd_outer_columns_scratch(m, rows, cols);
+}
 
 #define CNN_DEFINE(name, params, args) \
 	void cnn_run_##name params { active->name args; }

@@ -85,6 +85,16 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(int64_t m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,          \
 			int64_t ldc, int64_t accumulate, float *scratch),                                                                  \
 		(m, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch)) /* winogradouter.h */                                         \
+	X(winograd_tiles,                                                                                                                  \
+		(int64_t m, const cnn_image *a, int64_t gradient, int64_t width, int64_t c0, int64_t c1, int64_t t0, int64_t t1,           \
+			float *shared),                                                                                                    \
+		(m, a, gradient, width, c0, c1, t0, t1, shared)) /* winogradshared.h */                                                    \
+	X(winograd_columns, (int64_t m, const cnn_gather *g, const float *shared, int64_t width, int64_t j0, int64_t j1, float *scratch),  \
+		(m, g, shared, width, j0, j1, scratch))                                                                                    \
+	X(winograd_outer_columns,                                                                                                          \
+		(int64_t m, const cnn_outer *o, const float *dy, int64_t width, const float *x, int64_t m0, int64_t m1, int64_t j0,        \
+			int64_t j1, float *c, int64_t ldc, int64_t accumulate, float *scratch),                                            \
+		(m, o, dy, width, x, m0, m1, j0, j1, c, ldc, accumulate, scratch))                                                         \
 	X(thin_forward,                                                                                                                    \
 		(const cnn_image *m, const float *weights, int64_t filters, float *y, const cnn_epilogue *e, int64_t n0, int64_t n1,       \
 			float *scratch),                                                                                                   \
@@ -173,6 +183,9 @@ typedef struct {
 	int64_t (*narrow_scratch)(const cnn_image *m, int64_t filters);
 	int64_t (*winograd_scratch)(const cnn_gather *g, int64_t m, int64_t tiles);
 	int64_t (*winograd_outer_scratch)(int64_t m, int64_t rows, int64_t cols);
+	int64_t (*winograd_tiles_size)(const cnn_image *a, int64_t m, int64_t width);
+	int64_t (*winograd_columns_scratch)(const cnn_gather *g, int64_t m, int64_t width, int64_t cols);
+	int64_t (*winograd_outer_columns_scratch)(int64_t m, int64_t rows, int64_t cols);
 #define CNN_MEMBER(name, params, args) void(*name) params;
 	CNN_KERNELS(CNN_MEMBER)
 } cnn_kernels;
@@ -192,6 +205,9 @@ int64_t cnn_thin_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_narrow_scratch(const cnn_image *m, int64_t filters);
 int64_t cnn_winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles);
 int64_t cnn_winograd_outer_scratch(int64_t m, int64_t rows, int64_t cols);
+int64_t cnn_winograd_tiles_size(const cnn_image *a, int64_t m, int64_t width);
+int64_t cnn_winograd_columns_scratch(const cnn_gather *g, int64_t m, int64_t width, int64_t cols);
+int64_t cnn_winograd_outer_columns_scratch(int64_t m, int64_t rows, int64_t cols);
 #define CNN_DECLARE(name, params, args) void cnn_run_##name params;
 CNN_KERNELS(CNN_DECLARE)
 

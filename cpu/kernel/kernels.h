@@ -14,6 +14,7 @@
 
 #include "winograd.h"
 #include "winogradouter.h"
+#include "winogradshared.h"
 
 #include "depthwise.h"
 #include "elementwise.h"
@@ -40,5 +41,8 @@ const cnn_kernels KERNELS = {
 	.narrow_scratch = narrow_scratch,
 	.winograd_scratch = winograd_scratch,
 	.winograd_outer_scratch = winograd_outer_scratch,
+	.winograd_tiles_size = winograd_tiles_size,
+	.winograd_columns_scratch = winograd_columns_scratch,
+	.winograd_outer_columns_scratch = winograd_outer_columns_scratch,
 	CNN_KERNELS(CNN_ENTRY)
 };

@@ -56,6 +56,16 @@ func WinogradOuterScratch(m, rows, cols int) int                                
 func (*Outer) Winograd(m int, b Block, c []float32, ldc int, add bool, scratch []float32) {
 	panic(missing)
 }
+func (*Image) WinogradTilesSize(m, width int) int { panic(missing) }
+func (*Image) WinogradTiles(m int, gradient bool, width, c0, c1, t0, t1 int, v []float32) {
+	panic(missing)
+}
+func (*Gather) WinogradColumnsScratch(m, width, cols int) int                      { panic(missing) }
+func (*Gather) WinogradColumns(m int, v []float32, width, j0, j1 int, _ []float32) { panic(missing) }
+func WinogradOuterColumnsScratch(m, rows, cols int) int                            { panic(missing) }
+func (*Outer) WinogradColumns(m int, dy []float32, width int, x []float32, b Block, c []float32, ldc int, add bool, _ []float32) {
+	panic(missing)
+}
 func (*Image) StemScratch(filters int) int { panic(missing) }
 func (*Image) StemForward(weights []float32, filters int, bias []float32, act int, planes, y []float32, n0, n1 int, scratch []float32) {
 	panic(missing)

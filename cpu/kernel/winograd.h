@@ -102,52 +102,57 @@ INLINE void transform_tile(const int m, const int op, const int size, const floa
 	}
 }
 
-// transform_input transforms channels [c0, c1) of tiles [t0, t1) of an image. Position i of tile k is stored from dst + i·stride + (k-t0)·step on.
-INLINE void transform_input(const int m, const cnn_image *a, int64_t c0, int64_t c1, int64_t t0, int64_t t1, float *dst, int64_t stride,
-	int64_t step, int64_t panel) {
+// transform_tiles transforms channels [c0, c1) of what tiles [t0, t1) read of an image: m+2 pixels along either axis, or, where op is that of the
+// gradient of the output, the pixels of the outputs themselves. Position i of tile k is stored from dst + i·stride + (k-t0)·step on.
+INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64_t c0, int64_t c1, int64_t t0, int64_t t1, float *dst,
+	int64_t stride, int64_t step, int64_t panel) {
 	const tiling g = tiles_of(a, m);
-	const int64_t size = m + 2, row = a->w * a->stride;
+	const int size = op == MINIMAL_INPUT ? m + 2 : m;
 	for (int64_t k = t0; k < t1; k++, dst += step) {
 		const place t = tile_place(&g, a, m, k);
 		const int64_t h = t.p + a->first_h, w = t.q + a->first_w;
-		transform_tile(m, MINIMAL_INPUT, m + 2, a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0, row, a->stride, c1 - c0,
-			h < 0 ? -h : 0, a->h - h < size ? a->h - h : size, w < 0 ? -w : 0, a->w - w < size ? a->w - w : size, dst, stride, panel);
+		const int64_t down = op == MINIMAL_INPUT ? a->h - h : t.rows, across = op == MINIMAL_INPUT ? a->w - w : t.cols;
+		transform_tile(m, op, size, a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0, a->w * a->stride, a->stride, c1 - c0,
+			h < 0 ? -h : 0, down < size ? down : size, w < 0 ? -w : 0, across < size ? across : size, dst, stride, panel);
 	}
 }
 
-// winograd_filters transforms panels [panel0, panel1) of 3x3 filters: position i of u is the packed right factor (panels, f->c, NR).
-INLINE void transform_filters(const int m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u) {
+// transform_filters transforms columns [j0, j1) and channels [c0, c1) of 3x3 filters; j0 is a multiple of NR. Position i of u is a packed right factor,
+// panels (c1-c0, NR), from u + i·stride on.
+INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int64_t j1, int64_t c0, int64_t c1, float *u, int64_t stride,
+	int64_t panel) {
 	float taps[9 * filter_chunk * NR];
 	const int t = m + 2;
-	const int64_t size = f->c * NR, stride = (f->n + NR - 1) / NR * size;
-	for (int64_t p = panel0; p < panel1; p++)
-		for (int64_t c = 0; c < f->c; c += filter_chunk) {
-			const int64_t count = f->c - c < filter_chunk ? f->c - c : filter_chunk;
-			for (int64_t k = 0; k < 9; k++) pack_block(f, p * NR, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
-			float *dst = u + p * size + c * NR;
-			const int64_t columns = f->n - p * NR < NR ? round_up(f->n - p * NR, VL) : NR;
+	for (int64_t j = j0; j < j1; j += NR, u += panel)
+		for (int64_t c = c0; c < c1; c += filter_chunk) {
+			const int64_t count = c1 - c < filter_chunk ? c1 - c : filter_chunk;
+			for (int64_t k = 0; k < 9; k++) pack_block(f, j, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
+			float *dst = u + (c - c0) * NR;
+			const int64_t columns = j1 - j < NR ? round_up(j1 - j, VL) : NR;
 			for (int64_t i = 0; i < count; i++)
 				for (int64_t v = 0; v < columns; v += VL) {
 					const float *from = taps + i * NR + v;
 					vf in[3], half[6 * 3], out[6];
-					for (int j = 0; j < 3; j++) {
-						UNROLL for (int r = 0; r < 3; r++) in[r] = vload(from + (r * 3 + j) * count * NR);
-						minimal(m, MINIMAL_FILTER, in, 1, half + j, 3);
+					for (int s = 0; s < 3; s++) {
+						UNROLL for (int r = 0; r < 3; r++) in[r] = vload(from + (r * 3 + s) * count * NR);
+						minimal(m, MINIMAL_FILTER, in, 1, half + s, 3);
 					}
 					float *to = dst + i * NR + v;
 					for (int r = 0; r < t; r++, to += t * stride) {
 						minimal(m, MINIMAL_FILTER, half + r * 3, 1, out, 1);
-						UNROLL for (int j = 0; j < t; j++) vstore(to + j * stride, out[j]);
+						UNROLL for (int s = 0; s < t; s++) vstore(to + s * stride, out[s]);
 					}
 				}
 		}
 }
 
+// winograd_filters transforms panels [panel0, panel1) of 3x3 filters: position i of u is the packed right factor (panels, f->c, NR).
 static void winograd_filters(int64_t m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u) {
+	const int64_t panel = f->c * NR, stride = round_up(f->n, NR) * f->c, j1 = panel1 * NR < f->n ? panel1 * NR : f->n;
 	if (m == 4)
-		transform_filters(4, f, panel0, panel1, u);
+		transform_filters(4, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
 	else
-		transform_filters(2, f, panel0, panel1, u);
+		transform_filters(2, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
 }
 
 // transform_output transforms the products of tiles [t0, t1) back to columns [j0, j1) of the result. Position i of tile k and column j
@@ -242,7 +247,7 @@ INLINE void winograd_forward(const int m, const cnn_gather *g, int64_t t0, int64
 	const winograd_layout l = winograd_forward_layout(channels, tiles, n < winograd_cols ? n : winograd_cols);
 	const tiling grid = tiles_of(&g->a, m);
 	float *product = scratch + positions * l.left;
-	transform_input(m, &g->a, 0, channels, t0, t1, scratch, l.left, l.ld, NR);
+	transform_tiles(m, MINIMAL_INPUT, &g->a, 0, channels, t0, t1, scratch, l.left, l.ld, NR);
 	for (int64_t j = 0; j < n; j += winograd_cols) {
 		const int64_t cols = n - j < winograd_cols ? n - j : winograd_cols;
 		for (int64_t i = 0; i < positions; i++) {
