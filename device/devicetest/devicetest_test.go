@@ -37,6 +37,18 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
+// rms returns the root mean square of numbers, or 0 if they are none.
+func rms(v []float32) float32 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if r := math.Sqrt(sum / float64(len(v))); r < math.MaxFloat32 {
+		return float32(r)
+	}
+	return 0
+}
+
 func findDamage(t *testing.T, cases []Case) {
 	b := NewBench(t, ref.New(), cases)
 	for _, c := range cases {
@@ -67,9 +79,11 @@ func findDamage(t *testing.T, cases []Case) {
 				}
 				damage("an unwritten element of "+p.name, last, poisoned[:size])
 				damage("a NaN in "+p.name, p.off, encode([]float32{float32(math.NaN())}, p.typ))
-				// An error of one percent, or of two where the result itself is rounded to 8 bits.
-				v := decode(device.Bytes(right)[last:end], p.typ)[0]
-				damage("an error in "+p.name, last, encode([]float32{v + (0.01+3*float32(rounding(p.typ)))*max(0.1, float32(math.Abs(float64(v))))}, p.typ))
+				// An error of one percent, or of two where the result itself is rounded to 8 bits, of the element or, as tolerances are in units of
+				// both, of the result's usual size.
+				all := decode(device.Bytes(right)[p.off:end], p.typ)
+				v := all[len(all)-1]
+				damage("an error in "+p.name, last, encode([]float32{v + (0.01+3*float32(rounding(p.typ)))*max(0.1, float32(math.Abs(float64(v))), rms(all))}, p.typ))
 			}
 			damage("a write behind everything", end, make([]byte, 2))
 		})
