@@ -14,6 +14,8 @@ func bindConvBackwardData(b *binder, g device.ConvBackwardData) []phase {
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardData(b, l, dy, w, dx, g.Accumulate)
+	case m == kernel.Strided:
+		return winograd(b, m, stridedBackward(g.Conv, dy, w, dx, g.Accumulate)...)
 	case m > 0:
 		list, _ := gatherBackward(g.Conv, dy, w, dx, g.Accumulate)
 		return winograd(b, m, list...)

@@ -22,7 +22,9 @@ func randomConv(rnd *philox.Stream) device.Conv {
 	v.DilH, v.DilW = pick(1, 1, 1, 2, 3), pick(1, 1, 1, 2, 3)
 	v.PadTop, v.PadLeft = rnd.IntN(v.R*v.DilH+1), rnd.IntN(v.S*v.DilW+1)
 	if rnd.IntN(3) == 0 { // what minimal filtering is for
-		v.R, v.S, v.StrideH, v.StrideW, v.DilH, v.DilW = 3, 3, 1, 1, 1, 1
+		v.R, v.S, v.DilH, v.DilW = 3, 3, 1, 1
+		v.StrideH = pick(1, 2)
+		v.StrideW = v.StrideH
 		v.PadTop, v.PadLeft = rnd.IntN(4), rnd.IntN(4)
 	}
 	// Any number of outputs is legal: what lies beyond the image is padding.

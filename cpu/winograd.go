@@ -7,16 +7,17 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 )
 
-// Winograd says which 3x3 convolutions at stride 1 are computed by minimal filtering F(m x m, 3x3): with a quarter (m = 4) or four ninths (m = 2)
+// Winograd says which 3x3 convolutions are computed by minimal filtering. At stride 1 it is F(m x m, 3x3), with a quarter (m = 4) or four ninths (m = 2)
 // of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 1e-6 to 2e-6 for m = 4 where the
-// sums of products have 3e-7 (docs/benchmarks/winograd-accuracy.txt). The kernels that do it need cgo; without it, none is.
+// sums of products have 3e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
+// multiplications and errors of 3e-7 to 7e-7. The kernels that do it need cgo; without it, none is.
 type Winograd uint8
 
 const (
-	WinogradAuto Winograd = iota // F(4x4, 3x3) where it is the faster way
+	WinogradAuto Winograd = iota // F(4x4, 3x3) where it is the faster way, and at stride 2
 	WinogradOff                  // none
-	WinogradF2                   // all, by F(2x2, 3x3)
-	WinogradF4                   // all, by F(4x4, 3x3)
+	WinogradF2                   // all, at stride 1 by F(2x2, 3x3)
+	WinogradF4                   // all, at stride 1 by F(4x4, 3x3)
 )
 
 var winogradNames = [...]string{"auto", "off", "f2", "f4"}
@@ -45,22 +46,31 @@ const enoughChannels = 32
 // error is that of the transforms.
 const enoughTiles = 32
 
-// minimal returns the side of the output tiles by which a convolution is to be computed, or 0 if by other means.
+// minimal returns the m of kernel.Gather.Winograd by which a convolution is to be computed, or 0 if it is to be by other means.
 func (d *Device) minimal(l *lowering) int {
-	if !kernel.Available || l.R != 3 || l.S != 3 || l.StrideH != 1 || l.StrideW != 1 || l.DilH != 1 || l.DilW != 1 || l.depthwise() {
+	strided := l.StrideH == 2 && l.StrideW == 2
+	if !kernel.Available || l.R != 3 || l.S != 3 || l.DilH != 1 || l.DilW != 1 || l.depthwise() || !strided && (l.StrideH != 1 || l.StrideW != 1) {
 		return 0
 	}
-	switch d.winograd {
-	case WinogradF2:
+	switch {
+	case d.winograd == WinogradOff:
+	case d.winograd == WinogradAuto && (l.cg < enoughChannels || l.kg < enoughChannels || tiles(4, l.N, l.P, l.Q) < enoughTiles):
+	case strided:
+		return kernel.Strided
+	case d.winograd == WinogradF2:
 		return 2
-	case WinogradF4:
+	default:
 		return 4
-	case WinogradAuto:
-		if l.cg >= enoughChannels && l.kg >= enoughChannels && tiles(4, l.N, l.P, l.Q) >= enoughTiles {
-			return 4
-		}
 	}
 	return 0
+}
+
+// transformed returns the side of the tiles of outputs of a minimal filtering, how many transformed filters it has, and how many values of a tile.
+func transformed(m int) (side, filters, values int) {
+	if m == kernel.Strided {
+		return 4, 36, 81
+	}
+	return m, (m + 2) * (m + 2), (m + 2) * (m + 2)
 }
 
 // tiles returns the number of tiles of m x m outputs of p x q windows for n images.
@@ -70,7 +80,8 @@ func tiles(m, n, p, q int) int { return n * ((p + m - 1) / m) * ((q + m - 1) / m
 // cache, but each block passes over all transformed filters, which do not, so it has some rows at least.
 func tileBlock(tiles, m, channels, filters int) chunks {
 	const cache, least, most = 192 << 10, 48, 192 // floats, tiles
-	fit := cache / ((m + 2) * (m + 2) * (channels + min(filters, 128)))
+	_, _, values := transformed(m)
+	fit := cache / (values * (channels + min(filters, 128)))
 	blocks := (tiles + max(min(fit, most), least) - 1) / max(min(fit, most), least)
 	if blocks < wanted {
 		blocks += blocks % 2 // for two threads, the most common number on which one block more or less shows
@@ -78,7 +89,7 @@ func tileBlock(tiles, m, channels, filters int) chunks {
 	return split(tiles, blocks, 1)
 }
 
-// winograd returns the phases of products over 3x3 windows at stride 1: the filters are transformed once for all tasks.
+// winograd returns the phases of products over 3x3 windows: the filters are transformed once for all tasks.
 func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 	type packTask struct {
 		g      *kernel.Gather
@@ -89,9 +100,10 @@ func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 		g      *kernel.Gather
 		t0, t1 int
 	}
-	if g := list[0]; shareTiles(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), int(g.A.Chan), int(g.B.N)) {
+	if g := list[0]; m != kernel.Strided && shareTiles(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), int(g.A.Chan), int(g.B.N)) {
 		return winogradColumns(b, m, list...)
 	}
+	side, products, _ := transformed(m)
 	_, nr := kernel.Tile()
 	var packs []packTask
 	var tasks []tileTask
@@ -99,14 +111,14 @@ func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 	for _, g := range list {
 		n, channels := int(g.B.N), int(g.A.Chan)
 		panels := (n + nr - 1) / nr
-		u := b.scratch((m + 2) * (m + 2) * panels * nr * channels)
+		u := b.scratch(products * panels * nr * channels)
 		g.Packed = ptr(u)
 		share := split(panels, wanted, 1)
 		for i := range share.count {
 			p0, p1 := share.at(i)
 			packs = append(packs, packTask{g, p0, p1, u})
 		}
-		blocks := tileBlock(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), m, channels, n)
+		blocks := tileBlock(tiles(side, int(g.A.N), int(g.A.P), int(g.A.Q)), m, channels, n)
 		for i := range blocks.count {
 			t := tileTask{g: g}
 			t.t0, t.t1 = blocks.at(i)
@@ -130,7 +142,7 @@ const blockOfFilter = 128
 // tilesPerPart is the least number of tiles that is worth a partial gradient.
 const tilesPerPart = 96
 
-// winogradFilter returns the phases of the gradient of 3x3 filters at stride 1.
+// winogradFilter returns the phases of the gradient of 3x3 filters.
 func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bool) []phase {
 	type filterTask struct {
 		o    *kernel.Outer
@@ -138,14 +150,15 @@ func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bo
 		c    []float32
 		add  bool
 	}
-	if sharesGradient(m, v) {
+	if m != kernel.Strided && sharesGradient(m, v) {
 		return winogradFilterShared(b, m, v, x, dy, dw, add)
 	}
+	side, _, _ := transformed(m)
 	_, nr := kernel.Tile()
 	kg, cg, size := v.K/v.Groups, v.C/v.Groups, v.FilterLen()
 	rows := split(kg, (kg+blockOfFilter-1)/blockOfFilter, 1)
 	cols := every(cg, min(cg, roundUp((cg+(cg+blockOfFilter-1)/blockOfFilter-1)/((cg+blockOfFilter-1)/blockOfFilter), nr)))
-	all := tiles(m, v.N, v.P, v.Q)
+	all := tiles(side, v.N, v.P, v.Q)
 	parts := every(all, all)
 	if blocks := rows.count * cols.count * v.Groups; blocks < wanted/2 {
 		parts = split(all, min((wanted+blocks-1)/blocks, max(1, partialLimit/size)), tilesPerPart)

@@ -14,7 +14,7 @@ import (
 )
 
 // winogradUsage describes --winograd.
-const winogradUsage = "3x3 convolutions at stride 1 on the CPU: auto, off, f2 or f4"
+const winogradUsage = "3x3 convolutions at strides 1 and 2 on the CPU: auto, off, f2 or f4"
 
 // openDevice opens the device that a --device flag names; how a CPU computes 3x3 convolutions, --winograd says. This file and devices.go are
 // the only places that know concrete devices.

@@ -7,6 +7,9 @@
 // Go memory that points to Go memory. All sizes and strides count elements.
 package kernel
 
+// Strided is the m of minimal filtering at stride 2; at stride 1 it is the side of a tile of outputs, 4 or 2.
+const Strided = 8
+
 // Image is a batch of images and the grid of windows over it.
 type Image struct {
 	X                *float32

@@ -12,6 +12,10 @@
 // Activations, in the order of device.Act.
 enum { CNN_IDENTITY, CNN_RELU, CNN_RELU6, CNN_TANH, CNN_SIGMOID };
 
+// The m of minimal filtering (winograd.h) is the side of a tile of outputs of F(m x m, 3x3) at stride 1, 4 or 2, or CNN_STRIDED: tiles of 4x4 outputs at
+// stride 2, which are 8 pixels apart.
+enum { CNN_STRIDED = 8 };
+
 // cnn_image is a batch of images and the grid of windows that a convolution lays over it. Window (n, p, q) is the rows·cols taps at
 // image row p·step_h + first_h + t·dil_h and column q·step_w + first_w + u·dil_w, each of c channels; taps outside the image are zero. A
 // plain matrix is an image of one row: h = n = p = rows = cols = 1, w = q = its rows, stride = its leading dimension.
@@ -79,12 +83,12 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 			int64_t accumulate, float *scratch),                                                                               \
 		(o, m0, m1, j0, j1, k0, k1, c, ldc, accumulate, scratch))                                              /* outer.h */       \
 	X(winograd_filters, (int64_t m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u), (m, f, panel0, panel1, u))         \
-	/* winograd.h */                                                                                                                   \
+	/* winograd.h, winogradstrided.h */                                                                                                \
 	X(winograd, (int64_t m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch), (m, g, t0, t1, scratch))                     \
 	X(winograd_outer,                                                                                                                  \
 		(int64_t m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,          \
 			int64_t ldc, int64_t accumulate, float *scratch),                                                                  \
-		(m, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch)) /* winogradouter.h */                                         \
+		(m, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch)) /* winogradouter.h, winogradstridedouter.h */                 \
 	X(winograd_tiles,                                                                                                                  \
 		(int64_t m, const cnn_image *a, int64_t gradient, int64_t width, int64_t c0, int64_t c1, int64_t t0, int64_t t1,           \
 			float *shared),                                                                                                    \

@@ -11,10 +11,13 @@
 #include "outer.h"
 
 #include "minimal.h"
+#include "minimalstrided.h"
 
 #include "winograd.h"
 #include "winogradouter.h"
 #include "winogradshared.h"
+#include "winogradstrided.h"
+#include "winogradstridedouter.h"
 
 #include "depthwise.h"
 #include "elementwise.h"

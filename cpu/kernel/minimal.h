@@ -111,10 +111,3 @@ INLINE void minimal2(const int op, const vf *x, const int sx, vf *y, const int s
 	}
 	}
 }
-
-INLINE void minimal(const int m, const int op, const vf *x, const int sx, vf *y, const int sy) {
-	if (m == 4)
-		minimal4(op, x, sx, y, sy);
-	else
-		minimal2(op, x, sx, y, sy);
-}

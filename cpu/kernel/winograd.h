@@ -122,7 +122,7 @@ INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64
 INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int64_t j1, int64_t c0, int64_t c1, float *u, int64_t stride,
 	int64_t panel) {
 	float taps[9 * filter_chunk * NR];
-	const int t = m + 2;
+	const int t = transform_size(m);
 	for (int64_t j = j0; j < j1; j += NR, u += panel)
 		for (int64_t c = c0; c < c1; c += filter_chunk) {
 			const int64_t count = c1 - c < filter_chunk ? c1 - c : filter_chunk;
@@ -151,15 +151,34 @@ static void winograd_filters(int64_t m, const cnn_factor *f, int64_t panel0, int
 	const int64_t panel = f->c * NR, stride = round_up(f->n, NR) * f->c, j1 = panel1 * NR < f->n ? panel1 * NR : f->n;
 	if (m == 4)
 		transform_filters(4, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
-	else
+	else if (m == 2)
 		transform_filters(2, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
+	else
+		transform_filters(CNN_STRIDED, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
+}
+
+// store_output finishes a vector of count elements of the result, to be stored at to.
+INLINE void store_output(const cnn_gather *g, float *to, vf v, vf bias, int64_t count) {
+	const cnn_epilogue *e = &g->epilogue;
+	if (g->accumulate)
+		v += vloadn(to, count);
+	v += bias;
+	if (e->residual)
+		v += vloadn(e->residual + (to - g->y), count);
+	if (e->act == CNN_RELU)
+		v = vmax(vset(0), v);
+	else if (e->act)
+		v = vact(e->act, v);
+	if (count == VL)
+		vstore(to, v);
+	else
+		vstoren(to, v, count);
 }
 
 // transform_output transforms the products of tiles [t0, t1) back to columns [j0, j1) of the result. Position i of tile k and column j
 // is at x + i·stride + (k-t0)·step + j-j0. Like transform_tile, it fetches the pixels of the next tile.
 INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64_t t1, int64_t j0, int64_t j1, const float *x,
 	int64_t stride, int64_t step) {
-	const cnn_epilogue *e = &g->epilogue;
 	const tiling grid = tiles_of(&g->a, m);
 	const int t = m + 2;
 	for (int64_t k = t0; k < t1; k++, x += step) {
@@ -172,27 +191,12 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 				minimal(m, MINIMAL_OUTPUT, in, 1, half + c, t);
 			}
 			const int64_t count = j1 - j < VL ? j1 - j : VL;
-			const vf bias = e->bias ? vloadn(e->bias + j, count) : vset(0);
+			const vf bias = g->epilogue.bias ? vloadn(g->epilogue.bias + j, count) : vset(0);
 			for (int64_t r = 0; r < at.rows; r++) {
 				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
 				float *to = y + r * g->out_w * g->out_stride + j;
 				UNROLL for (int c = 0; c < m; c++) __builtin_prefetch(to + (m + c) * g->out_stride, 1);
-				for (int64_t c = 0; c < at.cols; c++, to += g->out_stride) {
-					vf v = out[c];
-					if (g->accumulate)
-						v += vloadn(to, count);
-					v += bias;
-					if (e->residual)
-						v += vloadn(e->residual + (to - g->y), count);
-					if (e->act == CNN_RELU)
-						v = vmax(vset(0), v);
-					else if (e->act)
-						v = vact(e->act, v);
-					if (count == VL)
-						vstore(to, v);
-					else
-						vstoren(to, v, count);
-				}
+				for (int64_t c = 0; c < at.cols; c++, to += g->out_stride) store_output(g, to, out[c], bias, count);
 			}
 		}
 	}
@@ -234,8 +238,7 @@ INLINE winograd_layout winograd_forward_layout(int64_t channels, int64_t tiles, 
 
 enum { winograd_cols = 128 }; // columns that are multiplied before they are transformed back
 
-// winograd_scratch returns the floats of scratch that a task of a number of tiles needs.
-static int64_t winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
+INLINE int64_t winograd_forward_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
 	const winograd_layout l = winograd_forward_layout(g->a.c, tiles, g->b.n < winograd_cols ? g->b.n : winograd_cols);
 	return (m + 2) * (m + 2) * (l.left + l.product);
 }
@@ -258,11 +261,4 @@ INLINE void winograd_forward(const int m, const cnn_gather *g, int64_t t0, int64
 		}
 		transform_output(m, g, t0, t1, j, j + cols, product, l.product, l.ldp);
 	}
-}
-
-static void winograd(int64_t m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch) {
-	if (m == 4)
-		winograd_forward(4, g, t0, t1, scratch);
-	else
-		winograd_forward(2, g, t0, t1, scratch);
 }

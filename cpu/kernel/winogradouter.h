@@ -14,8 +14,7 @@ INLINE outer_layout winograd_outer_layout(int64_t rows, int64_t cols) {
 	return l;
 }
 
-// winograd_outer_scratch returns the floats of scratch that a task over rows filters and cols channels needs.
-static int64_t winograd_outer_scratch(int64_t m, int64_t rows, int64_t cols) {
+INLINE int64_t outer_tiles_scratch(int64_t m, int64_t rows, int64_t cols) {
 	const outer_layout l = winograd_outer_layout(rows, cols);
 	return (m + 2) * (m + 2) * (l.left + l.right + l.sum);
 }
@@ -29,7 +28,7 @@ INLINE cnn_image gradient_image(const cnn_outer *o) {
 // sum + i·stride + (k-m0)·ld + j-j0; the tap is written to c + k·ldc + tap·channels + j, or added there.
 INLINE void transform_gradient(const int m, int64_t m0, int64_t m1, int64_t j0, int64_t j1, const float *sum, int64_t stride, int64_t ld, float *c,
 	int64_t ldc, int64_t channels, int64_t accumulate) {
-	const int t = m + 2;
+	const int t = transform_size(m);
 	for (int64_t i = m0; i < m1; i++)
 		for (int64_t j = j0; j < j1; j += VL) {
 			vf half[3 * 6], in[6], out[3];
@@ -76,12 +75,4 @@ INLINE void outer_tiles(const int m, const cnn_outer *o, int64_t m0, int64_t m1,
 		}
 	}
 	transform_gradient(m, m0, m1, j0, j1, sum, l.sum, l.ld, c, ldc, o->b.c, accumulate);
-}
-
-static void winograd_outer(int64_t m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,
-	int64_t ldc, int64_t accumulate, float *scratch) {
-	if (m == 4)
-		outer_tiles(4, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
-	else
-		outer_tiles(2, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
 }

@@ -23,6 +23,11 @@ func same3(n, h, w, c int) shape {
 	return shape{n: n, h: h, w: w, c: c, r: 3, s: 3, top: 1, left: 1, bottom: 1, right: 1}
 }
 
+// strided3 pads a 3x3 window at stride 2 on all sides.
+func strided3(n, h, w, c, pad int) shape {
+	return shape{n: n, h: h, w: w, c: c, r: 3, s: 3, sh: 2, sw: 2, top: pad, left: pad, bottom: pad, right: pad}
+}
+
 var convShapes = []convShape{
 	{shape{n: 1, h: 1, w: 1, c: 1, r: 1, s: 1}, 1, 1},
 	{same3(2, 7, 7, 3), 5, 1},
@@ -76,6 +81,14 @@ var convShapes = []convShape{
 	{shape{n: 1, h: 6, w: 9, c: 2, r: 3, s: 3, top: 1, right: 1}, 6, 1},
 	{same3(3, 9, 13, 33), 35, 1},
 	{shape{n: 8, h: 10, w: 7, c: 32, r: 3, s: 3, left: 1, bottom: 2, right: 2}, 32, 1},
+	// Around the edges of tiles of 4x4 outputs at stride 2, which all numbers of outputs from 1 to 4 are left over for, with every padding.
+	{strided3(2, 14, 16, 33, 1), 35, 1},
+	{strided3(3, 7, 10, 5, 1), 4, 1},
+	{strided3(1, 12, 3, 17, 0), 9, 1},
+	{strided3(2, 9, 1, 3, 2), 18, 1},
+	{strided3(1, 5, 22, 8, 1), 6, 2},
+	{shape{n: 1, h: 11, w: 6, c: 2, r: 3, s: 3, sh: 2, sw: 2, top: 3, left: 2, bottom: 1}, 3, 1},
+	{strided3(2, 28, 30, 40, 1), 33, 1},
 }
 
 func convCases() []Case {
