@@ -7,7 +7,7 @@
 // A task transforms a block of tiles, multiplies, and transforms back, all in scratch memory that stays in the caches. Position i of
 // a block's transformed input is a matrix (tiles, channels).
 
-enum { max_positions = 36, filter_chunk = 32 };
+enum { filter_chunk = 32 };
 
 // A tiling is the tiles over the windows of an image. Along an axis whose length m does not divide, the last tiles have m-1 outputs, as many as it takes
 // for none to overlap and none to stand out: 14 is 4+4+3+3 (only 1, 2 and 5 cannot be had that way). Only the last output of a tile depends on the
