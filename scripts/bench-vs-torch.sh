@@ -134,7 +134,7 @@ summary() {
 speed() {
 	local n
 	n=$(sed -n 's/^row .*batch size \([0-9]*\).*/\1/p' "$1")
-	sed -n "s/^round [0-9]* side $2: //p" "$1" | tr '\n' ' ' | sed 's/ $//' | median | awk -v n="$n" '{ printf "%.4g", n / $1 }'
+	sed -n "s/^round [0-9]* side $2: //p" "$1" | tr '\n' ' ' | sed 's/ $//' | median | awk -v n="$n" '{ v = n / $1; printf v < 1000 ? "%.4g" : "%.0f", v }'
 }
 
 # table prints the README's table: one line for each raw file, with the PyTorch against which the ratio is the least.
