@@ -210,7 +210,7 @@ func (e *Emit) emit() {
 	for i := len(e.g.nodes) - 1; i > 0; i-- {
 		n := e.g.nodes[i]
 		if e.needs[i] && e.written[bufKey{bufGrad, e.root[i], 0}] {
-			if !e.passed[i] {
+			if !e.passes(n) {
 				e.node = n
 				n.Op.Backward(e, n)
 			}

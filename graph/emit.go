@@ -20,7 +20,6 @@ type Emit struct {
 	fused   []device.Act       // node index -> activation that the node applies to its own output
 	folded  []*Node            // node index -> batch norm in the node's weights, or nil
 	added   []*Node            // node index -> node whose output the node adds to its own, or nil
-	passed  []bool             // node index -> the gradient of the node's output needs no call of the node to become that of its inputs
 	needs   []bool             // node index -> a trainable parameter lies at or above the node
 	part    []bool             // node index -> the program computes the node
 	bufs    map[bufKey]*buffer // everything in the arena

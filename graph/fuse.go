@@ -15,7 +15,7 @@ type joiner interface {
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
 	e.root, e.host, e.fused, e.needs = make([]int, n), make([]int, n), make([]device.Act, n), make([]bool, n)
-	e.folded, e.added, e.passed = make([]*Node, n), make([]*Node, n), make([]bool, n)
+	e.folded, e.added = make([]*Node, n), make([]*Node, n)
 	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
 		e.root[i], e.host[i] = i, i
@@ -29,12 +29,21 @@ func (e *Emit) resolve() {
 			e.needs[i] = e.needs[i] || e.cfg.train && p.Trainable()
 		}
 		if v, ok := node.Op.(viewer); ok && v.view(e.cfg.train) {
-			e.root[i], e.passed[i] = e.root[node.In[0].index], true
+			e.root[i] = e.root[node.In[0].index]
 		} else if host := e.fuse(node); host != nil {
 			e.root[i], e.host[i] = e.root[host.index], host.index
-			_, e.passed[i] = host.Op.(joiner)
 		}
 	}
+}
+
+// passes reports whether the gradient of n's output needs no call of n to become that of its inputs: it is theirs already, or a joiner takes it through.
+func (e *Emit) passes(n *Node) bool {
+	if v, ok := n.Op.(viewer); ok && v.view(e.cfg.train) {
+		return true
+	}
+	host := e.host[n.index]
+	_, joins := e.g.nodes[host].Op.(joiner)
+	return joins && host != n.index
 }
 
 // fuse makes node a part of the call of a layer before it, if it can be one, and returns that layer, or nil.

@@ -62,8 +62,8 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		return none, err
 	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
-		root: first.root, host: first.host, fused: first.fused, folded: first.folded, added: first.added, passed: first.passed, needs: first.needs,
-		part: first.part, grouped: first.grouped}
+		root: first.root, host: first.host, fused: first.fused, folded: first.folded, added: first.added, needs: first.needs, part: first.part,
+		grouped: first.grouped}
 	e.emit()
 	if e.err != nil {
 		return none, e.err
