@@ -8,9 +8,9 @@ import (
 )
 
 // Winograd says which 3x3 convolutions are computed by minimal filtering. At stride 1 it is F(m x m, 3x3), with a quarter (m = 4) or four ninths (m = 2)
-// of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 1e-6 to 2e-6 for m = 4 where the
-// sums of products have 3e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
-// multiplications and errors of 3e-7 to 7e-7. The kernels that do it need cgo; without it, none is.
+// of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 4e-7 to 8e-7 for m = 4 where the
+// sums of products have 2e-7 to 4e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
+// multiplications and errors of 2e-7 to 7e-7. The kernels that do it need cgo; without it, none is.
 type Winograd uint8
 
 const (
@@ -100,7 +100,7 @@ func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 		g      *kernel.Gather
 		t0, t1 int
 	}
-	if g := list[0]; m != kernel.Strided && shareTiles(tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)), int(g.A.Chan), int(g.B.N)) {
+	if sharesTiles(m, list[0]) {
 		return winogradColumns(b, m, list...)
 	}
 	side, products, _ := transformed(m)
@@ -150,7 +150,7 @@ func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bo
 		c    []float32
 		add  bool
 	}
-	if m != kernel.Strided && sharesGradient(m, v) {
+	if sharesGradient(m, v) {
 		return winogradFilterShared(b, m, v, x, dy, dw, add)
 	}
 	side, _, _ := transformed(m)
