@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/cpu/kernel"
@@ -100,11 +101,6 @@ func TestWhatIsNoStem(t *testing.T) {
 	n := &netBuilder{tb: t, d: d, rnd: philox.New(1, philox.Test, 0, 0)}
 	calls := stemCalls(n, 8, 8, 4, 3, 2, device.Tanh)
 	y, g := calls[1].(device.AvgPoolForward).X, calls[2].(device.AvgPoolBackward).DX
-	edit := func(i int, f func(c device.Call) device.Call) []device.Call {
-		list := append([]device.Call(nil), calls...)
-		list[i] = f(list[i])
-		return list
-	}
 	all := func(device.Mem) bool { return true }
 	for _, c := range []struct {
 		name  string
@@ -118,29 +114,22 @@ func TestWhatIsNoStem(t *testing.T) {
 		{"the gradient is read later", calls, func(m device.Mem) bool { return m != g }, false},
 		{"another reader of the output", append(calls[:6:6], device.Copy{Rows: 1, Cols: 4, Src: y, Dst: g}), all, false},
 		{"a backward pass without the filter", calls[:5], all, false},
-		{"a sum of gradients", edit(2, func(c device.Call) device.Call {
-			p := c.(device.AvgPoolBackward)
-			p.Accumulate = true
-			return p
-		}), all, false},
-		{"windows of 3 rows", edit(1, func(c device.Call) device.Call {
-			p := c.(device.AvgPoolForward)
-			p.R = 3
-			return p
-		}), all, false},
-		{"a residual", edit(0, func(c device.Call) device.Call {
-			f := c.(device.ConvForward)
-			f.Residual = g
-			return f
-		}), all, false},
-		{"another activation", edit(3, func(c device.Call) device.Call {
-			a := c.(device.ActBackward)
-			a.Act = device.ReLU
-			return a
-		}), all, false},
+		{"a sum of gradients", edited(calls, 2, func(p *device.AvgPoolBackward) { p.Accumulate = true }), all, false},
+		{"windows of 3 rows", edited(calls, 1, func(p *device.AvgPoolForward) { p.R = 3 }), all, false},
+		{"a residual", edited(calls, 0, func(f *device.ConvForward) { f.Residual = g }), all, false},
+		{"another activation", edited(calls, 3, func(a *device.ActBackward) { a.Act = device.ReLU }), all, false},
 	} {
 		if _, ok := findStem(c.calls, c.inner); ok != c.want {
 			t.Errorf("%s: findStem reports %v, want %v", c.name, ok, c.want)
 		}
 	}
+}
+
+// edited returns calls with another call i.
+func edited[C device.Call](calls []device.Call, i int, edit func(*C)) []device.Call {
+	list := slices.Clone(calls)
+	c := list[i].(C)
+	edit(&c)
+	list[i] = c
+	return list
 }
