@@ -72,26 +72,41 @@ INLINE int64_t position_stride(int64_t size) { return (size + 31) / 32 * 32 + 16
 
 INLINE int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
+// fetch_ahead is how many tiles before its own turn a tile is fetched.
+enum { fetch_ahead = 2 };
+
 // transform_tile applies transform op to a tile of size x size pixels at x for channels [0, c), of which rows [r0, r1) and columns [c0, c1) lie
 // inside the image; the rest is zero. pixel and row are the distances between pixels. Position i of channel j is stored at
-// dst + i·stride + j/NR·panel + j%NR. The pixels that a tile to the right has and this one has not are brought into the cache: the rows
-// of a tile are too short for the processor to see where they lead.
+// dst + i·stride + j/NR·panel + j%NR. A later tile, at later, is fetched: the rows of a tile are too short for the processor to see where they lead.
 INLINE void transform_tile(const int m, const int op, const int size, const float *x, int64_t row, int64_t pixel, int64_t channels,
-	int64_t r0, int64_t r1, int64_t c0, int64_t c1, float *dst, int64_t stride, int64_t panel) {
-	const int t = m + 2;
-	const int inside = r0 == 0 && c0 == 0 && r1 == size && c1 == size;
+	int64_t r0, int64_t r1, int64_t c0, int64_t c1, const float *later, float *dst, int64_t stride, int64_t panel) {
+	const int t = m + 2, whole = r0 == 0 && r1 == size;
+	// Where some rows are outside, those inside are read in their places, and count for nothing there.
+	int64_t from[6];
+	vf inside[6];
+	for (int i = 0; i < size; i++) {
+		from[i] = (i < r0 ? r0 : i < r1 ? i : r1 - 1) * row;
+		inside[i] = vset(i >= r0 && i < r1);
+	}
+	if (r0 >= r1)
+		c1 = c0;
 	for (int64_t c = 0; c < channels; c += VL) {
 		vf half[6 * 6], in[6], out[6];
 		const int64_t n = channels - c < VL ? channels - c : VL;
 		for (int j = 0; j < size; j++) {
+			if (c % cache_line == 0)
+				UNROLL for (int i = 0; i < size; i++) fetch(later + i * row + j * pixel + c);
 			const float *at = x + j * pixel + c;
-			if (j >= size - m)
-				UNROLL for (int i = 0; i < size; i++) __builtin_prefetch(at + i * row + m * pixel);
-			if (inside && n == VL)
+			if (j < c0 || j >= c1) {
+				UNROLL for (int i = 0; i < t; i++) half[i * size + j] = vset(0);
+				continue;
+			}
+			if (n < VL)
+				UNROLL for (int i = 0; i < size; i++) in[i] = vpositive(inside[i], vloadn(at + from[i], n));
+			else if (whole)
 				UNROLL for (int i = 0; i < size; i++) in[i] = vload(at + i * row);
 			else
-				for (int i = 0; i < size; i++)
-					in[i] = i >= r0 && i < r1 && j >= c0 && j < c1 ? vloadn(at + i * row, n) : vset(0);
+				UNROLL for (int i = 0; i < size; i++) in[i] = vpositive(inside[i], vload(at + from[i]));
 			minimal(m, op, in, 1, half + j, size);
 		}
 		float *to = dst + c / NR * panel + c % NR;
@@ -108,12 +123,15 @@ INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64
 	int64_t stride, int64_t step, int64_t panel) {
 	const tiling g = tiles_of(a, m);
 	const int size = op == MINIMAL_INPUT ? m + 2 : m;
+	const int64_t row = a->w * a->stride;
 	for (int64_t k = t0; k < t1; k++, dst += step) {
-		const place t = tile_place(&g, a, m, k);
+		const place t = tile_place(&g, a, m, k), later = tile_place(&g, a, m, k + fetch_ahead < t1 ? k + fetch_ahead : k);
 		const int64_t h = t.p + a->first_h, w = t.q + a->first_w;
 		const int64_t down = op == MINIMAL_INPUT ? a->h - h : t.rows, across = op == MINIMAL_INPUT ? a->w - w : t.cols;
-		transform_tile(m, op, size, a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0, a->w * a->stride, a->stride, c1 - c0,
-			h < 0 ? -h : 0, down < size ? down : size, w < 0 ? -w : 0, across < size ? across : size, dst, stride, panel);
+		const float *x = a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0;
+		transform_tile(m, op, size, x, row, a->stride, c1 - c0, h < 0 ? -h : 0, down < size ? down : size, w < 0 ? -w : 0,
+			across < size ? across : size, x + ((later.n - t.n) * a->h + later.p - t.p) * row + (later.q - t.q) * a->stride, dst, stride,
+			panel);
 	}
 }
 
@@ -176,14 +194,15 @@ INLINE void store_output(const cnn_gather *g, float *to, vf v, vf bias, int64_t 
 }
 
 // transform_output transforms the products of tiles [t0, t1) back to columns [j0, j1) of the result. Position i of tile k and column j
-// is at x + i·stride + (k-t0)·step + j-j0. Like transform_tile, it fetches the pixels of the next tile.
+// is at x + i·stride + (k-t0)·step + j-j0. Like transform_tile, it fetches the pixels of a later tile.
 INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64_t t1, int64_t j0, int64_t j1, const float *x,
 	int64_t stride, int64_t step) {
 	const tiling grid = tiles_of(&g->a, m);
 	const int t = m + 2;
 	for (int64_t k = t0; k < t1; k++, x += step) {
-		const place at = tile_place(&grid, &g->a, m, k);
+		const place at = tile_place(&grid, &g->a, m, k), later = tile_place(&grid, &g->a, m, k + fetch_ahead < t1 ? k + fetch_ahead : k);
 		float *y = g->y + ((at.n * g->out_h + at.p) * g->out_w + at.q) * g->out_stride;
+		const float *ahead = g->y + ((later.n * g->out_h + later.p) * g->out_w + later.q) * g->out_stride;
 		for (int64_t j = j0; j < j1; j += VL) {
 			vf half[6 * 4], in[6], out[4];
 			for (int c = 0; c < t; c++) {
@@ -195,7 +214,8 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 			for (int64_t r = 0; r < at.rows; r++) {
 				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
 				float *to = y + r * g->out_w * g->out_stride + j;
-				UNROLL for (int c = 0; c < m; c++) __builtin_prefetch(to + (m + c) * g->out_stride, 1);
+				if (j % cache_line == 0)
+					UNROLL for (int c = 0; c < m; c++) fetch(ahead + (r * g->out_w + c) * g->out_stride + j);
 				for (int64_t c = 0; c < at.cols; c++, to += g->out_stride) store_output(g, to, out[c], bias, count);
 			}
 		}

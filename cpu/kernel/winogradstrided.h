@@ -70,19 +70,19 @@ INLINE void strided_forth(const int side, const int r, int pair, const vf *x, co
 }
 
 // strided_tile transforms channels [0, channels) of the tile of r x s outputs that begins at x, of which rows [r0, r1) and columns [c0, c1) lie
-// inside the image; the rest is zero. The pixels of the tile to the right are brought into the cache.
+// inside the image; the rest is zero. A later tile, at later, is fetched.
 INLINE void strided_tile(const int side, const int r, const int s, int pair_h, int pair_w, const float *x, int64_t row, int64_t pixel,
-	int64_t channels, int64_t r0, int64_t r1, int64_t c0, int64_t c1, const strided_factor *to) {
-	const int down = strided_extent(side, r), across = strided_extent(side, s), next = side == STRIDED_IMAGE ? 2 * s : s;
-	for (int64_t c = 0; c < channels; c += VL, x += VL) {
+	int64_t channels, int64_t r0, int64_t r1, int64_t c0, int64_t c1, const float *later, const strided_factor *to) {
+	const int down = strided_extent(side, r), across = strided_extent(side, s);
+	for (int64_t c = 0; c < channels; c += VL, x += VL, later += VL) {
 		vf half[9 * 9], in[9], out[9];
 		float *at[strided_filters];
 		const int64_t n = channels - c < VL ? channels - c : VL;
 		const int whole = n == VL && r0 == 0 && r1 == down;
 		for (int j = 0; j < across; j++) {
 			const float *column = x + j * pixel;
-			if (j >= across - next)
-				for (int i = 0; i < down; i++) __builtin_prefetch(column + i * row + next * pixel);
+			if (c % cache_line == 0)
+				for (int i = 0; i < down; i++) fetch(later + i * row + j * pixel);
 			if (j < c0 || j >= c1)
 				for (int i = 0; i < down; i++) in[i] = vset(0);
 			else if (whole)
@@ -115,27 +115,30 @@ INLINE strided_factor strided_transform(const int side, const cnn_image *a, int 
 	int64_t t1, strided_factor to) {
 	const int64_t row = a->w * a->stride;
 	for (int64_t k = t0; k < t1; k++) {
-		const strided_place t = strided_find(a, k);
+		const strided_place t = strided_find(a, k), later = strided_find(a, k + fetch_ahead < t1 ? k + fetch_ahead : k);
 		const int64_t h = t.p * a->step_h + a->first_h, w = t.q * a->step_w + a->first_w;
 		const int64_t down = strided_extent(side, t.r), across = strided_extent(side, t.s);
 		const float *x = a->x + ((t.n * a->h + h) * a->w + w) * a->stride + c0;
+		const float *ahead = x + ((later.n - t.n) * a->h + (later.p - t.p) * a->step_h) * row + (later.q - t.q) * a->step_w * a->stride;
 		const int64_t r0 = h < 0 ? -h : 0, r1 = a->h - h < down ? a->h - h : down, s0 = w < 0 ? -w : 0, s1 = a->w - w < across ? a->w - w : across;
 		if (t.r == strided_m && t.s == strided_m)
-			strided_tile(side, strided_m, strided_m, pair_h, pair_w, x, row, a->stride, c1 - c0, r0, r1, s0, s1, &to);
+			strided_tile(side, strided_m, strided_m, pair_h, pair_w, x, row, a->stride, c1 - c0, r0, r1, s0, s1, ahead, &to);
 		else
-			strided_tile(side, t.r, t.s, pair_h, pair_w, x, row, a->stride, c1 - c0, r0, r1, s0, s1, &to);
+			strided_tile(side, t.r, t.s, pair_h, pair_w, x, row, a->stride, c1 - c0, r0, r1, s0, s1, ahead, &to);
 		strided_next(&to, t.r, t.s);
 	}
 	return to;
 }
 
-// strided_pixels transforms the products of a tile of r x s outputs back to columns [j0, j1) of the result; those of j0 are at from.
-INLINE void strided_pixels(const int spread, const int r, const int s, const cnn_gather *g, const strided_place *t, int64_t j0, int64_t j1,
-	const strided_factor *from) {
+// strided_pixels transforms the products of tile t of r x s outputs back to columns [j0, j1) of the result; those of j0 are at from. A later tile is
+// fetched.
+INLINE void strided_pixels(const int spread, const int r, const int s, const cnn_gather *g, const strided_place *t, const strided_place *later,
+	int64_t j0, int64_t j1, const strided_factor *from) {
 	const int step = spread ? 2 : 1;
 	const int64_t p = t->p * step, q = t->q * step;
 	const int64_t rows = g->out_h - p < step * r ? g->out_h - p : step * r, cols = g->out_w - q < step * s ? g->out_w - q : step * s;
 	float *y = g->y + ((t->n * g->out_h + p) * g->out_w + q) * g->out_stride;
+	const float *ahead = g->y + ((later->n * g->out_h + later->p * step) * g->out_w + later->q * step) * g->out_stride;
 	for (int64_t j = j0; j < j1; j += VL) {
 		vf half[8 * 9], in[9], out[8];
 		float *at[strided_filters];
@@ -155,7 +158,8 @@ INLINE void strided_pixels(const int spread, const int r, const int s, const cnn
 			else
 				minimal_strided(MINIMAL_OUTPUT, s, half + i * 9, 1, out, 1);
 			float *to = y + i * g->out_w * g->out_stride + j;
-			for (int c = 0; c < step * s; c++) __builtin_prefetch(to + (step * s + c) * g->out_stride, 1);
+			if (j % cache_line == 0)
+				for (int c = 0; c < step * s; c++) fetch(ahead + (i * g->out_w + c) * g->out_stride + j);
 			for (int64_t c = 0; c < cols; c++, to += g->out_stride) store_output(g, to, out[c], bias, count);
 		}
 	}
@@ -181,11 +185,11 @@ INLINE void strided_run(const int spread, const cnn_gather *g, int64_t t0, int64
 			multiply(left.at[p], left.step, 1, (end.at[p] - left.at[p]) / left.step, channels, g->packed + p * size + j / NR * panel, panel,
 				product.at[p], product.step, cols, 0);
 		for (int64_t k = t0; k < t1; k++) {
-			const strided_place t = strided_find(&g->a, k);
+			const strided_place t = strided_find(&g->a, k), later = strided_find(&g->a, k + fetch_ahead < t1 ? k + fetch_ahead : k);
 			if (t.r == strided_m && t.s == strided_m)
-				strided_pixels(spread, strided_m, strided_m, g, &t, j, j + cols, &product);
+				strided_pixels(spread, strided_m, strided_m, g, &t, &later, j, j + cols, &product);
 			else
-				strided_pixels(spread, t.r, t.s, g, &t, j, j + cols, &product);
+				strided_pixels(spread, t.r, t.s, g, &t, &later, j, j + cols, &product);
 			strided_next(&product, t.r, t.s);
 		}
 	}
