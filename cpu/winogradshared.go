@@ -65,7 +65,7 @@ const sharedLimit = 8 << 20
 // than twice.
 func sharesGradient(m int, v device.Conv) bool {
 	kg, cg := v.K/v.Groups, v.C/v.Groups
-	return m != kernel.Strided && min(kg, cg) > 2*blockOfFilter && (m+2)*(m+2)*tiles(m, v.N, v.P, v.Q)*(kg+cg) <= sharedLimit
+	return m != kernel.Strided && min(kg, cg) > blockOfFilter && (m+2)*(m+2)*tiles(m, v.N, v.P, v.Q)*(kg+cg) <= sharedLimit
 }
 
 // winogradFilterShared returns the phases of the gradient of 3x3 filters at stride 1 from shared tiles.
