@@ -17,9 +17,10 @@ type crew struct {
 	helpers []*helper // workers 1 to size-1
 
 	// The phase in progress: written before it is opened, and not again before the last worker has left it.
-	task  func(task, worker int)
-	tasks int64
-	next  atomic.Int64
+	task      func(task, worker int)
+	tasks     int64
+	backwards bool // from the last task to the first
+	next      atomic.Int64
 
 	// state is the number of the phase, whether workers may enter it, and how many are in it.
 	state atomic.Uint64
@@ -104,17 +105,24 @@ func (c *crew) take(worker int) {
 		if t >= c.tasks {
 			return
 		}
+		if c.backwards {
+			t = c.tasks - 1 - t
+		}
 		c.task(int(t), worker)
 	}
 }
 
-// run runs task(0, w) to task(n-1, w), each once, where w is the worker's number, and returns when all are done.
+// run runs task(0, w) to task(n-1, w), each once, where w is the worker's number, and returns when all are done. A large phase takes its tasks in the
+// opposite order of the last one: what that one touched last is what the caches still hold of arrays that are larger than they are.
 func (c *crew) run(n int, task func(task, worker int)) {
 	if n <= 1 || c.size == 1 {
 		for t := range n {
 			task(t, 0)
 		}
 		return
+	}
+	if n >= wanted {
+		c.backwards = !c.backwards
 	}
 	c.task, c.tasks = task, int64(n)
 	c.next.Store(0)

@@ -135,6 +135,17 @@ INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64
 	}
 }
 
+// fetch_taps fetches a panel of 3x3 filters from column j on, of channels [c, c+count).
+INLINE void fetch_taps(const cnn_factor *f, int64_t j, int64_t c, int64_t count) {
+	for (int k = 0; k < 9; k++) {
+		const float *w = f->w + k / 3 * f->step_t + k % 3 * f->step_u + c * f->step_j + j * f->step_col;
+		const int64_t runs = f->step_col == 1 ? count : NR, step = f->step_col == 1 ? f->step_j : f->step_col;
+		const int64_t len = f->step_col == 1 ? NR : count;
+		for (int64_t i = 0; i < runs; i++, w += step)
+			for (int64_t v = 0; v < len; v += cache_line) fetch(w + v);
+	}
+}
+
 // transform_filters transforms columns [j0, j1) and channels [c0, c1) of 3x3 filters; j0 is a multiple of NR. Position i of u is a packed right factor,
 // panels (c1-c0, NR), from u + i·stride on.
 INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int64_t j1, int64_t c0, int64_t c1, float *u, int64_t stride,
@@ -145,6 +156,10 @@ INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int6
 		for (int64_t c = c0; c < c1; c += filter_chunk) {
 			const int64_t count = c1 - c < filter_chunk ? c1 - c : filter_chunk;
 			for (int64_t k = 0; k < 9; k++) pack_block(f, j, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
+			if (c + count < c1)
+				fetch_taps(f, j, c + count, filter_chunk);
+			else if (j + NR < j1)
+				fetch_taps(f, j + NR, c0, filter_chunk);
 			float *dst = u + (c - c0) * NR;
 			const int64_t columns = j1 - j < NR ? round_up(j1 - j, VL) : NR;
 			for (int64_t i = 0; i < count; i++)
