@@ -7,7 +7,9 @@
 // A task transforms a block of tiles, multiplies, and transforms back, all in scratch memory that stays in the caches. Position i of
 // a block's transformed input is a matrix (tiles, channels).
 
-enum { filter_chunk = 32 };
+// Filters are transformed from a copy of filter_chunk channels, which the first-level cache holds with room to spare, and fetched filter_ahead channels
+// before that.
+enum { filter_chunk = 8, filter_ahead = 64 };
 
 // A tiling is the tiles over the windows of an image. Along an axis whose length m does not divide, the last tiles have m-1 outputs, as many as it takes
 // for none to overlap and none to stand out: 14 is 4+4+3+3 (only 1, 2 and 5 cannot be had that way). Only the last output of a tile depends on the
@@ -135,12 +137,12 @@ INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64
 	}
 }
 
-// fetch_taps fetches a panel of 3x3 filters from column j on, of channels [c, c+count).
-INLINE void fetch_taps(const cnn_factor *f, int64_t j, int64_t c, int64_t count) {
+// fetch_taps fetches channels [c, c+filter_chunk) of a panel of 3x3 filters from column j on.
+INLINE void fetch_taps(const cnn_factor *f, int64_t j, int64_t c) {
+	const int by_channel = f->step_col == 1;
+	const int64_t runs = by_channel ? filter_chunk : NR, step = by_channel ? f->step_j : f->step_col, len = by_channel ? NR : filter_chunk;
 	for (int k = 0; k < 9; k++) {
 		const float *w = f->w + k / 3 * f->step_t + k % 3 * f->step_u + c * f->step_j + j * f->step_col;
-		const int64_t runs = f->step_col == 1 ? count : NR, step = f->step_col == 1 ? f->step_j : f->step_col;
-		const int64_t len = f->step_col == 1 ? NR : count;
 		for (int64_t i = 0; i < runs; i++, w += step)
 			for (int64_t v = 0; v < len; v += cache_line) fetch(w + v);
 	}
@@ -156,10 +158,8 @@ INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int6
 		for (int64_t c = c0; c < c1; c += filter_chunk) {
 			const int64_t count = c1 - c < filter_chunk ? c1 - c : filter_chunk;
 			for (int64_t k = 0; k < 9; k++) pack_block(f, j, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
-			if (c + count < c1)
-				fetch_taps(f, j, c + count, filter_chunk);
-			else if (j + NR < j1)
-				fetch_taps(f, j + NR, c0, filter_chunk);
+			if (c + filter_ahead < f->c)
+				fetch_taps(f, j, c + filter_ahead);
 			float *dst = u + (c - c0) * NR;
 			const int64_t columns = j1 - j < NR ? round_up(j1 - j, VL) : NR;
 			for (int64_t i = 0; i < count; i++)
