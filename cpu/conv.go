@@ -16,11 +16,14 @@ func bindConvForward(b *binder, f device.ConvForward) []phase {
 	e := b.epilogue(f.Epilogue, f.N*f.P*f.Q, f.K)
 	l := lower(f.Conv)
 	m := b.dev.minimal(&l)
+	deep, deepM := b.dev.deepen(f.Conv)
 	switch {
 	case l.depthwise():
 		return depthwiseForward(b, l, x, w, y, e)
 	case m > 0:
 		return winograd(b, m, gatherForward(f.Conv, x, w, y, e)...)
+	case deepM > 0:
+		return deepForward(b, deepM, f.Conv, deep, x, w, y, e)
 	case l.thin():
 		return thinForward(b, l, x, w, y, e)
 	case kernel.Available:
@@ -30,11 +33,11 @@ func bindConvForward(b *binder, f device.ConvForward) []phase {
 	case l.depth < shallow:
 		return shallowForward(b, l, x, w, y, e)
 	}
-	return deepForward(b, l, x, w, y, e)
+	return loweredForward(b, l, x, w, y, e)
 }
 
-// deepForward multiplies blocks of the lowered image by the filters: Y = X·Wᵀ.
-func deepForward(b *binder, l lowering, x, w, y []float32, e epilogue) []phase {
+// loweredForward multiplies blocks of the lowered image by the filters: Y = X·Wᵀ.
+func loweredForward(b *binder, l lowering, x, w, y []float32, e epilogue) []phase {
 	spans := l.spans(0, l.cg, depthBlock)
 	tiles := every(l.pixels, rowBlock)
 	buf := b.perWorker(rowBlock * min(depthBlock, l.depth))

@@ -11,11 +11,14 @@ func bindConvBackwardFilter(b *binder, g device.ConvBackwardFilter) []phase {
 	x, dy, dw := b.mem(g.X, g.In()), b.mem(g.DY, g.Out(g.K)), b.mem(g.DWeight, g.FilterLen())
 	l := lower(g.Conv)
 	m := b.dev.minimal(&l)
+	deep, deepM := b.dev.deepen(g.Conv)
 	switch {
 	case l.depthwise():
 		return depthwiseBackwardFilter(b, l, x, dy, dw, g.Accumulate)
 	case m > 0:
 		return winogradFilter(b, m, g.Conv, x, dy, dw, g.Accumulate)
+	case deepM > 0:
+		return deepFilter(b, deepM, g.Conv, deep, x, dy, dw, g.Accumulate)
 	case l.thin():
 		return thinFilter(b, l, x, dy, dw, g.Accumulate)
 	case l.narrowFilters():

@@ -10,11 +10,13 @@ import (
 // Winograd says which 3x3 convolutions are computed by minimal filtering. At stride 1 it is F(m x m, 3x3), with a quarter (m = 4) or four ninths (m = 2)
 // of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 4e-7 to 8e-7 for m = 4 where the
 // sums of products have 2e-7 to 4e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
-// multiplications and errors of 2e-7 to 7e-7. The kernels that do it need cgo; without it, none is.
+// multiplications and errors of 2e-7 to 7e-7. Larger filters and strides become 3x3 or 4x4 filters at stride 1 by space to depth (see deepen): F(4x4, 4x4)
+// has a fifth of the multiplications, errors of 1.5e-6 forward and 3e-6 in the gradient of the filters. The kernels that do it need cgo; without it,
+// none is.
 type Winograd uint8
 
 const (
-	WinogradAuto Winograd = iota // F(4x4, 3x3) where it is the faster way, and at stride 2
+	WinogradAuto Winograd = iota // F(4x4, 3x3) where it is the faster way, and at larger strides
 	WinogradOff                  // none
 	WinogradF2                   // all, at stride 1 by F(2x2, 3x3)
 	WinogradF4                   // all, at stride 1 by F(4x4, 3x3)
@@ -67,8 +69,11 @@ func (d *Device) minimal(l *lowering) int {
 
 // transformed returns the side of the tiles of outputs of a minimal filtering, how many transformed filters it has, and how many values of a tile.
 func transformed(m int) (side, filters, values int) {
-	if m == kernel.Strided {
+	switch m {
+	case kernel.Strided:
 		return 4, 36, 81
+	case kernel.Four:
+		return 4, 49, 49
 	}
 	return m, (m + 2) * (m + 2), (m + 2) * (m + 2)
 }
@@ -89,7 +94,7 @@ func tileBlock(tiles, m, channels, filters int) chunks {
 	return split(tiles, blocks, 1)
 }
 
-// winograd returns the phases of products over 3x3 windows: the filters are transformed once for all tasks.
+// winograd returns the phases of products over windows by minimal filtering: the filters are transformed once for all tasks.
 func winograd(b *binder, m int, list ...*kernel.Gather) []phase {
 	type packTask struct {
 		g      *kernel.Gather
@@ -142,7 +147,7 @@ const blockOfFilter = 128
 // tilesPerPart is the least number of tiles that is worth a partial gradient.
 const tilesPerPart = 96
 
-// winogradFilter returns the phases of the gradient of 3x3 filters.
+// winogradFilter returns the phases of the gradient of filters by minimal filtering.
 func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bool) []phase {
 	type filterTask struct {
 		o    *kernel.Outer
@@ -177,7 +182,7 @@ func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bo
 				to, add = partial[part*size:][:size], false
 			}
 			if to != nil {
-				to = to[g*kg*9*cg:]
+				to = to[g*kg*v.R*v.S*cg:]
 			}
 			for i := range rows.count {
 				for j := range cols.count {
@@ -192,7 +197,7 @@ func winogradFilter(b *binder, m int, v device.Conv, x, dy, dw []float32, add bo
 	}
 	phases := []phase{{len(tasks), func(task, worker int) {
 		t := &tasks[task]
-		t.o.Winograd(m, t.part, t.c, 9*cg, t.add, buf[worker])
+		t.o.Winograd(m, t.part, t.c, v.R*v.S*cg, t.add, buf[worker])
 	}}}
 	if parts.count > 1 {
 		phases = append(phases, elementwise(size, func(lo, hi int) { sumPartials(dw, partial, size, lo, hi, parts.count, add) })...)

@@ -18,9 +18,9 @@ const fewTiles = 128
 // manyFilters is the number of elements of a transformed filter for one position from which on the filters of all positions do not stay in there.
 const manyFilters = 128 * 128
 
-// sharesTiles reports whether a convolution is to be computed from shared tiles. Their kernels know stride 1 alone.
+// sharesTiles reports whether a convolution is to be computed from shared tiles. Their kernels know 3x3 filters at stride 1 alone.
 func sharesTiles(m int, g *kernel.Gather) bool {
-	return m != kernel.Strided && tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)) <= fewTiles && g.A.Chan*g.B.N >= manyFilters
+	return m < kernel.Strided && tiles(m, int(g.A.N), int(g.A.P), int(g.A.Q)) <= fewTiles && g.A.Chan*g.B.N >= manyFilters
 }
 
 // shared gives out the memory of shared tiles of an image, or of a gradient of the output, and returns it with the phase that fills it.
@@ -65,7 +65,7 @@ const sharedLimit = 8 << 20
 // than twice.
 func sharesGradient(m int, v device.Conv) bool {
 	kg, cg := v.K/v.Groups, v.C/v.Groups
-	return m != kernel.Strided && min(kg, cg) > blockOfFilter && (m+2)*(m+2)*tiles(m, v.N, v.P, v.Q)*(kg+cg) <= sharedLimit
+	return m < kernel.Strided && min(kg, cg) > blockOfFilter && (m+2)*(m+2)*tiles(m, v.N, v.P, v.Q)*(kg+cg) <= sharedLimit
 }
 
 // winogradFilterShared returns the phases of the gradient of 3x3 filters at stride 1 from shared tiles.

@@ -78,7 +78,7 @@ type Config struct {
 	Workers   int              `yaml:"workers"`
 	Device    string           `yaml:"device"`
 	Precision device.Precision `yaml:"precision"`
-	Winograd  string           `yaml:"winograd"`   // how a CPU computes 3x3 convolutions at strides 1 and 2: auto, off, f2, f4
+	Winograd  string           `yaml:"winograd"`   // minimal filtering of convolutions on a CPU: auto, off, f2, f4
 	SaveEvery int              `yaml:"save-every"` // also save every so many steps; 0: after each epoch only
 	Project   string           `yaml:"project"`    // parent of the run directories
 	Name      string           `yaml:"name"`       // empty: the model's

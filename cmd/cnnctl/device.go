@@ -14,9 +14,9 @@ import (
 )
 
 // winogradUsage describes --winograd.
-const winogradUsage = "3x3 convolutions at strides 1 and 2 on the CPU: auto, off, f2 or f4"
+const winogradUsage = "convolutions by minimal filtering on the CPU: auto, off, f2 or f4"
 
-// openDevice opens the device that a --device flag names; how a CPU computes 3x3 convolutions, --winograd says. This file and devices.go are
+// openDevice opens the device that a --device flag names; --winograd says which convolutions a CPU computes by minimal filtering. This file and devices.go are
 // the only places that know concrete devices.
 func openDevice(name, winograd string, options ...gpu.Option) (device.Device, error) {
 	minimal, err := cpu.ParseWinograd(winograd)

@@ -46,6 +46,11 @@ func (m *Image) DepthwiseFilter(dy, sum []float32, r0, r1 int) {
 	C.cnn_run_depthwise_filter(image(m), first(dy), first(sum), C.int64_t(r0), C.int64_t(r1))
 }
 
+// SpaceToDepth writes rows [r0, r1) of all images of y, whose pixels are StepH x StepW pixels each of those of m.
+func (m *Image) SpaceToDepth(r0, r1 int, y []float32) {
+	C.cnn_run_space_to_depth(image(m), C.int64_t(r0), C.int64_t(r1), first(y))
+}
+
 // ThinScratch returns the floats that a task of ThinForward or ThinFilter needs.
 func (m *Image) ThinScratch(filters int) int {
 	return int(C.cnn_thin_scratch(image(m), C.int64_t(filters)))

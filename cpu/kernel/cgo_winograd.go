@@ -7,7 +7,7 @@ import "C"
 
 import "unsafe"
 
-// WinogradFilters transforms panels [p0, p1) of 3x3 filters for tiles of m x m outputs: (m+2)² packed factors, 36 if m is Strided, one after another, in u.
+// WinogradFilters transforms panels [p0, p1) of filters: (m+2)² packed factors, 36 if m is Strided, 49 if it is Four, one after another, in u.
 func WinogradFilters(m int, f *Factor, p0, p1 int, u []float32) {
 	C.cnn_run_winograd_filters(C.int64_t(m), (*C.cnn_factor)(unsafe.Pointer(f)), C.int64_t(p0), C.int64_t(p1), first(u))
 }
@@ -17,7 +17,7 @@ func (g *Gather) WinogradScratch(m, tiles int) int {
 	return int(C.cnn_winograd_scratch((*C.cnn_gather)(unsafe.Pointer(g)), C.int64_t(m), C.int64_t(tiles)))
 }
 
-// Winograd computes tiles [t0, t1) of a convolution of 3x3 filters; Packed holds the transformed filters. If m is Strided and OutStepH is 2, it is the
+// Winograd computes tiles [t0, t1) of a convolution; Packed holds the transformed filters. If m is Strided and OutStepH is 2, it is the
 // gradient of a convolution at stride 2: the result has tiles of 8x8 pixels, and A, B and OutFirst are those of the pixels that two taps reach along
 // either axis, but B has all taps, in the order of the output pixels that they read, and A's grid all pairs of pixels.
 func (g *Gather) Winograd(m, t0, t1 int, scratch []float32) {
@@ -29,7 +29,7 @@ func WinogradOuterScratch(m, rows, cols int) int {
 	return int(C.cnn_winograd_outer_scratch(C.int64_t(m), C.int64_t(rows), C.int64_t(cols)))
 }
 
-// Winograd writes filters [M0, M1) and channels [J0, J1) of the gradient of 3x3 filters, summed over tiles [K0, K1) of outputs,
+// Winograd writes filters [M0, M1) and channels [J0, J1) of the gradient of filters, summed over tiles [K0, K1) of outputs,
 // to c, or adds it there; filter k is at c[k·ldc].
 func (o *Outer) Winograd(m int, b Block, c []float32, ldc int, add bool, scratch []float32) {
 	C.cnn_run_winograd_outer(C.int64_t(m), (*C.cnn_outer)(unsafe.Pointer(o)), C.int64_t(b.M0), C.int64_t(b.M1), C.int64_t(b.J0),

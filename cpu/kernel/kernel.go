@@ -7,8 +7,11 @@
 // Go memory that points to Go memory. All sizes and strides count elements.
 package kernel
 
-// Strided is the m of minimal filtering at stride 2; at stride 1 it is the side of a tile of outputs, 4 or 2.
-const Strided = 8
+// The m of minimal filtering of 3x3 filters at stride 1 is the side of a tile of outputs, 4 or 2.
+const (
+	Strided = 8  // 3x3 filters at stride 2
+	Four    = 16 // 4x4 filters at stride 1, with tiles of 4x4 outputs
+)
 
 // Image is a batch of images and the grid of windows over it.
 type Image struct {

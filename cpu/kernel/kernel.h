@@ -12,9 +12,9 @@
 // Activations, in the order of device.Act.
 enum { CNN_IDENTITY, CNN_RELU, CNN_RELU6, CNN_TANH, CNN_SIGMOID };
 
-// The m of minimal filtering (winograd.h) is the side of a tile of outputs of F(m x m, 3x3) at stride 1, 4 or 2, or CNN_STRIDED: tiles of 4x4 outputs at
-// stride 2, which are 8 pixels apart.
-enum { CNN_STRIDED = 8 };
+// The m of minimal filtering (winograd.h) is the side of a tile of outputs of F(m x m, 3x3) at stride 1, 4 or 2, or CNN_FOUR, which is F(4x4, 4x4), or
+// CNN_STRIDED: tiles of 4x4 outputs of 3x3 filters at stride 2, which are 8 pixels apart.
+enum { CNN_STRIDED = 8, CNN_FOUR = 16 };
 
 // cnn_image is a batch of images and the grid of windows that a convolution lays over it. Window (n, p, q) is the rows·cols taps at
 // image row p·step_h + first_h + t·dil_h and column q·step_w + first_w + u·dil_w, each of c channels; taps outside the image are zero. A
@@ -119,6 +119,7 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 		(const cnn_image *m, const float *dy, int64_t filters, float *sum, int64_t row0, int64_t row1, int64_t accumulate,         \
 			float *scratch),                                                                                                   \
 		(m, dy, filters, sum, row0, row1, accumulate, scratch)) /* narrow.h */                                                     \
+	X(space_to_depth, (const cnn_image *m, int64_t r0, int64_t r1, float *y), (m, r0, r1, y)) /* spacetodepth.h */                    \
 	X(spread,                                                                                                                          \
 		(const cnn_image *m, const float *packed, const int64_t *order, const float *dy, int64_t filters, float *dx, int64_t n0,   \
 			int64_t n1, int64_t accumulate),                                                                                   \

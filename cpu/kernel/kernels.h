@@ -11,6 +11,7 @@
 #include "outer.h"
 
 #include "minimal.h"
+#include "minimalfour.h"
 #include "minimalstrided.h"
 
 #include "winograd.h"
@@ -27,6 +28,7 @@
 #include "optim.h"
 #include "pool.h"
 #include "reduce.h"
+#include "spacetodepth.h"
 #include "spread.h"
 #include "thin.h"
 

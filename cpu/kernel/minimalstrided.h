@@ -134,16 +134,3 @@ INLINE void spread_output(const int r, const int pair, const vf *x, const int sx
 	minimal_pair(MINIMAL_OUTPUT, r, x, sx, y + pair * sy, 2 * sy);
 	for (int i = 0; i < r; i++) y[(2 * i + 1 - pair) * sy] = x[(r + 1 + i) * sx];
 }
-
-// transform_size returns how many values a transformed filter has along one axis; m is that of F(m, 3), or CNN_STRIDED.
-INLINE int transform_size(const int m) { return m == CNN_STRIDED ? strided_values : m + 2; }
-
-// minimal applies a transform of F(m, 3), or of whole tiles at stride 2.
-INLINE void minimal(const int m, const int op, const vf *x, const int sx, vf *y, const int sy) {
-	if (m == 4)
-		minimal4(op, x, sx, y, sy);
-	else if (m == 2)
-		minimal2(op, x, sx, y, sy);
-	else
-		minimal_strided(op, strided_m, x, sx, y, sy);
-}

@@ -49,6 +49,7 @@ func MeanBackward(dy, dx []float32, h, w, c int, rows, cols []Taps, n int, add b
 func (*Image) DepthwiseForward(weights, y []float32, e *Epilogue, r0, r1 int)        { panic(missing) }
 func (*Image) DepthwiseData(weights, dy, dx []float32, r0, r1 int, add bool)         { panic(missing) }
 func (*Image) DepthwiseFilter(dy, sum []float32, r0, r1 int)                         { panic(missing) }
+func (*Image) SpaceToDepth(r0, r1 int, y []float32)                                  { panic(missing) }
 func WinogradFilters(m int, f *Factor, p0, p1 int, u []float32)                      { panic(missing) }
 func (*Gather) WinogradScratch(m, tiles int) int                                     { panic(missing) }
 func (*Gather) Winograd(m, t0, t1 int, scratch []float32)                            { panic(missing) }

@@ -1,8 +1,9 @@
-// Convolutions of 3x3 filters at stride 1 by Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2 (Lavin and Gray, arXiv:1509.09308).
+// Convolutions at stride 1 by Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2, or F(4x4, 4x4) (Lavin and Gray, arXiv:1509.09308).
 //
-// The output is cut into tiles of m x m pixels, each of which depends on t x t pixels of the input, t = m+2. In the transformed domain the
+// The output is cut into tiles of m x m pixels, each of which depends on t x t pixels of the input, t = m+2 or 7. In the transformed domain the
 // convolution of a tile is an elementwise product, so that for all tiles together it is t² matrix products, one for each position of the
-// transformed tile: 36 multiplications instead of 144 for m = 4, 16 instead of 36 for m = 2. The transforms go over vectors of channels.
+// transformed tile: 36 multiplications instead of 144 for m = 4, 16 instead of 36 for m = 2, 49 instead of 256 for F(4x4, 4x4). The transforms go over
+// vectors of channels.
 //
 // A task transforms a block of tiles, multiplies, and transforms back, all in scratch memory that stays in the caches. Position i of
 // a block's transformed input is a matrix (tiles, channels).
@@ -11,9 +12,32 @@
 // before that.
 enum { filter_chunk = 8, filter_ahead = 64 };
 
+enum { max_taps = 4, max_outputs = 4, max_values = max_outputs + max_taps - 1 }; // along one axis
+
+// outputs and filter_taps return how many outputs a tile has along one axis, and how many taps a filter; transform_size how many values a transformed
+// filter, and, at stride 1, a transformed tile.
+INLINE int outputs(int64_t m) { return m == CNN_FOUR ? 4 : (int)m; }
+INLINE int filter_taps(int64_t m) { return m == CNN_FOUR ? 4 : 3; }
+INLINE int transform_size(int64_t m) { return m == CNN_STRIDED ? strided_values : outputs(m) + filter_taps(m) - 1; }
+
+// filter_positions returns how many values a transformed filter has.
+INLINE int filter_positions(int64_t m) { return transform_size(m) * transform_size(m); }
+
+// minimal applies a one-dimensional transform of m, at stride 2 of whole tiles.
+INLINE void minimal(const int m, const int op, const vf *x, const int sx, vf *y, const int sy) {
+	if (m == 4)
+		minimal4(op, x, sx, y, sy);
+	else if (m == 2)
+		minimal2(op, x, sx, y, sy);
+	else if (m == CNN_FOUR)
+		minimal_four(op, x, sx, y, sy);
+	else
+		minimal_strided(op, strided_m, x, sx, y, sy);
+}
+
 // A tiling is the tiles over the windows of an image. Along an axis whose length m does not divide, the last tiles have m-1 outputs, as many as it takes
 // for none to overlap and none to stand out: 14 is 4+4+3+3 (only 1, 2 and 5 cannot be had that way). Only the last output of a tile depends on the
-// last of its positions, so that F(m-1, 3) is F(m, 3) without it, and its products need not be computed where a tile has fewer outputs.
+// last of its positions, so that F(m-1, r) is F(m, r) without it, and its products need not be computed where a tile has fewer outputs.
 //
 // Tiles are numbered so that those which need a position have numbers in a row: first, of all images, those with m rows and fewer columns, then
 // those with m of both, then fewer rows and m columns, then fewer of both.
@@ -35,7 +59,8 @@ INLINE int64_t whole_tiles(int64_t n, int64_t m) {
 	return all > missing ? all - missing : 0;
 }
 
-INLINE tiling tiles_of(const cnn_image *a, int64_t m) {
+INLINE tiling tiles_of(const cnn_image *a, int64_t kind) {
+	const int64_t m = outputs(kind);
 	tiling g = {.down = (a->p + m - 1) / m, .across = (a->q + m - 1) / m, .tall = whole_tiles(a->p, m), .wide = whole_tiles(a->q, m)};
 	g.end[1] = a->n * g.tall * (g.across - g.wide);
 	g.end[2] = a->n * g.tall * g.across;
@@ -45,7 +70,8 @@ INLINE tiling tiles_of(const cnn_image *a, int64_t m) {
 }
 
 // tile_place returns the place of tile k.
-INLINE place tile_place(const tiling *g, const cnn_image *a, int64_t m, int64_t k) {
+INLINE place tile_place(const tiling *g, const cnn_image *a, int64_t kind, int64_t k) {
+	const int64_t m = outputs(kind);
 	int group = 0;
 	while (k >= g->end[group + 1]) group++;
 	k -= g->end[group];
@@ -60,7 +86,7 @@ INLINE place tile_place(const tiling *g, const cnn_image *a, int64_t m, int64_t 
 
 // tiles_needing returns those of tiles [t0, t1) that need a position; first is the end of the range if there are none.
 INLINE range tiles_needing(const tiling *g, int64_t m, int64_t position, int64_t t0, int64_t t1) {
-	const int low = position / (m + 2) == m + 1, right = position % (m + 2) == m + 1; // the last along either axis
+	const int t = transform_size(m), low = position / t == t - 1, right = position % t == t - 1; // the last along either axis
 	const int64_t first = right ? g->end[1] : 0, last = low ? g->end[2] : right ? g->end[3] : g->end[4];
 	range r = {first > t0 ? first : t0, last < t1 ? last : t1};
 	if (r.first > r.last)
@@ -82,10 +108,10 @@ enum { fetch_ahead = 2 };
 // dst + i·stride + j/NR·panel + j%NR. A later tile, at later, is fetched: the rows of a tile are too short for the processor to see where they lead.
 INLINE void transform_tile(const int m, const int op, const int size, const float *x, int64_t row, int64_t pixel, int64_t channels,
 	int64_t r0, int64_t r1, int64_t c0, int64_t c1, const float *later, float *dst, int64_t stride, int64_t panel) {
-	const int t = m + 2, whole = r0 == 0 && r1 == size;
+	const int t = transform_size(m), whole = r0 == 0 && r1 == size;
 	// Where some rows are outside, those inside are read in their places, and count for nothing there.
-	int64_t from[6];
-	vf inside[6];
+	int64_t from[max_values];
+	vf inside[max_values];
 	for (int i = 0; i < size; i++) {
 		from[i] = (i < r0 ? r0 : i < r1 ? i : r1 - 1) * row;
 		inside[i] = vset(i >= r0 && i < r1);
@@ -93,7 +119,7 @@ INLINE void transform_tile(const int m, const int op, const int size, const floa
 	if (r0 >= r1)
 		c1 = c0;
 	for (int64_t c = 0; c < channels; c += VL) {
-		vf half[6 * 6], in[6], out[6];
+		vf half[max_values * max_values], in[max_values], out[max_values];
 		const int64_t n = channels - c < VL ? channels - c : VL;
 		for (int j = 0; j < size; j++) {
 			if (c % cache_line == 0)
@@ -119,12 +145,12 @@ INLINE void transform_tile(const int m, const int op, const int size, const floa
 	}
 }
 
-// transform_tiles transforms channels [c0, c1) of what tiles [t0, t1) read of an image: m+2 pixels along either axis, or, where op is that of the
+// transform_tiles transforms channels [c0, c1) of what tiles [t0, t1) read of an image, or, where op is that of the
 // gradient of the output, the pixels of the outputs themselves. Position i of tile k is stored from dst + i·stride + (k-t0)·step on.
 INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64_t c0, int64_t c1, int64_t t0, int64_t t1, float *dst,
 	int64_t stride, int64_t step, int64_t panel) {
 	const tiling g = tiles_of(a, m);
-	const int size = op == MINIMAL_INPUT ? m + 2 : m;
+	const int size = op == MINIMAL_INPUT ? transform_size(m) : outputs(m);
 	const int64_t row = a->w * a->stride;
 	for (int64_t k = t0; k < t1; k++, dst += step) {
 		const place t = tile_place(&g, a, m, k), later = tile_place(&g, a, m, k + fetch_ahead < t1 ? k + fetch_ahead : k);
@@ -137,27 +163,27 @@ INLINE void transform_tiles(const int m, const int op, const cnn_image *a, int64
 	}
 }
 
-// fetch_taps fetches channels [c, c+filter_chunk) of a panel of 3x3 filters from column j on.
+// fetch_taps fetches channels [c, c+filter_chunk) of a panel of filters from column j on.
 INLINE void fetch_taps(const cnn_factor *f, int64_t j, int64_t c) {
 	const int by_channel = f->step_col == 1;
 	const int64_t runs = by_channel ? filter_chunk : NR, step = by_channel ? f->step_j : f->step_col, len = by_channel ? NR : filter_chunk;
-	for (int k = 0; k < 9; k++) {
-		const float *w = f->w + k / 3 * f->step_t + k % 3 * f->step_u + c * f->step_j + j * f->step_col;
+	for (int k = 0; k < f->rows * f->cols; k++) {
+		const float *w = f->w + k / f->cols * f->step_t + k % f->cols * f->step_u + c * f->step_j + j * f->step_col;
 		for (int64_t i = 0; i < runs; i++, w += step)
 			for (int64_t v = 0; v < len; v += cache_line) fetch(w + v);
 	}
 }
 
-// transform_filters transforms columns [j0, j1) and channels [c0, c1) of 3x3 filters; j0 is a multiple of NR. Position i of u is a packed right factor,
+// transform_filters transforms columns [j0, j1) and channels [c0, c1) of filters; j0 is a multiple of NR. Position i of u is a packed right factor,
 // panels (c1-c0, NR), from u + i·stride on.
 INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int64_t j1, int64_t c0, int64_t c1, float *u, int64_t stride,
 	int64_t panel) {
-	float taps[9 * filter_chunk * NR];
-	const int t = transform_size(m);
+	float taps[max_taps * max_taps * filter_chunk * NR];
+	const int t = transform_size(m), size = filter_taps(m);
 	for (int64_t j = j0; j < j1; j += NR, u += panel)
 		for (int64_t c = c0; c < c1; c += filter_chunk) {
 			const int64_t count = c1 - c < filter_chunk ? c1 - c : filter_chunk;
-			for (int64_t k = 0; k < 9; k++) pack_block(f, j, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
+			for (int64_t k = 0; k < size * size; k++) pack_block(f, j, k * f->c + c, k * f->c + c + count, taps + k * count * NR);
 			if (c + filter_ahead < f->c)
 				fetch_taps(f, j, c + filter_ahead);
 			float *dst = u + (c - c0) * NR;
@@ -165,29 +191,30 @@ INLINE void transform_filters(const int m, const cnn_factor *f, int64_t j0, int6
 			for (int64_t i = 0; i < count; i++)
 				for (int64_t v = 0; v < columns; v += VL) {
 					const float *from = taps + i * NR + v;
-					vf in[3], half[6 * 3], out[6];
-					for (int s = 0; s < 3; s++) {
-						UNROLL for (int r = 0; r < 3; r++) in[r] = vload(from + (r * 3 + s) * count * NR);
-						minimal(m, MINIMAL_FILTER, in, 1, half + s, 3);
+					vf in[max_taps], half[max_values * max_taps], out[max_values];
+					for (int s = 0; s < size; s++) {
+						UNROLL for (int r = 0; r < size; r++) in[r] = vload(from + (r * size + s) * count * NR);
+						minimal(m, MINIMAL_FILTER, in, 1, half + s, size);
 					}
 					float *to = dst + i * NR + v;
 					for (int r = 0; r < t; r++, to += t * stride) {
-						minimal(m, MINIMAL_FILTER, half + r * 3, 1, out, 1);
+						minimal(m, MINIMAL_FILTER, half + r * size, 1, out, 1);
 						UNROLL for (int s = 0; s < t; s++) vstore(to + s * stride, out[s]);
 					}
 				}
 		}
 }
 
-// winograd_filters transforms panels [panel0, panel1) of 3x3 filters: position i of u is the packed right factor (panels, f->c, NR).
+// winograd_filters transforms panels [panel0, panel1) of filters: position i of u is the packed right factor (panels, f->c, NR).
 static void winograd_filters(int64_t m, const cnn_factor *f, int64_t panel0, int64_t panel1, float *u) {
-	const int64_t panel = f->c * NR, stride = round_up(f->n, NR) * f->c, j1 = panel1 * NR < f->n ? panel1 * NR : f->n;
-	if (m == 4)
-		transform_filters(4, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
-	else if (m == 2)
-		transform_filters(2, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
-	else
-		transform_filters(CNN_STRIDED, f, panel0 * NR, j1, 0, f->c, u + panel0 * panel, stride, panel);
+	const int64_t panel = f->c * NR, stride = round_up(f->n, NR) * f->c, j0 = panel0 * NR, j1 = panel1 * NR < f->n ? panel1 * NR : f->n;
+	u += panel0 * panel;
+	switch (m) {
+	case 4: transform_filters(4, f, j0, j1, 0, f->c, u, stride, panel); break;
+	case 2: transform_filters(2, f, j0, j1, 0, f->c, u, stride, panel); break;
+	case CNN_FOUR: transform_filters(CNN_FOUR, f, j0, j1, 0, f->c, u, stride, panel); break;
+	default: transform_filters(CNN_STRIDED, f, j0, j1, 0, f->c, u, stride, panel);
+	}
 }
 
 // store_output finishes a vector of count elements of the result, to be stored at to.
@@ -213,13 +240,13 @@ INLINE void store_output(const cnn_gather *g, float *to, vf v, vf bias, int64_t 
 INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64_t t1, int64_t j0, int64_t j1, const float *x,
 	int64_t stride, int64_t step) {
 	const tiling grid = tiles_of(&g->a, m);
-	const int t = m + 2;
+	const int t = transform_size(m);
 	for (int64_t k = t0; k < t1; k++, x += step) {
 		const place at = tile_place(&grid, &g->a, m, k), later = tile_place(&grid, &g->a, m, k + fetch_ahead < t1 ? k + fetch_ahead : k);
 		float *y = g->y + ((at.n * g->out_h + at.p) * g->out_w + at.q) * g->out_stride;
 		const float *ahead = g->y + ((later.n * g->out_h + later.p) * g->out_w + later.q) * g->out_stride;
 		for (int64_t j = j0; j < j1; j += VL) {
-			vf half[6 * 4], in[6], out[4];
+			vf half[max_values * max_outputs], in[max_values], out[max_outputs];
 			for (int c = 0; c < t; c++) {
 				UNROLL for (int r = 0; r < t; r++) in[r] = vload(x + (r * t + c) * stride + j - j0);
 				minimal(m, MINIMAL_OUTPUT, in, 1, half + c, t);
@@ -230,7 +257,7 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 				minimal(m, MINIMAL_OUTPUT, half + r * t, 1, out, 1);
 				float *to = y + r * g->out_w * g->out_stride + j;
 				if (j % cache_line == 0)
-					UNROLL for (int c = 0; c < m; c++) fetch(ahead + (r * g->out_w + c) * g->out_stride + j);
+					UNROLL for (int c = 0; c < outputs(m); c++) fetch(ahead + (r * g->out_w + c) * g->out_stride + j);
 				for (int64_t c = 0; c < at.cols; c++, to += g->out_stride) store_output(g, to, out[c], bias, count);
 			}
 		}
@@ -275,12 +302,12 @@ enum { winograd_cols = 128 }; // columns that are multiplied before they are tra
 
 INLINE int64_t winograd_forward_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
 	const winograd_layout l = winograd_forward_layout(g->a.c, tiles, g->b.n < winograd_cols ? g->b.n : winograd_cols);
-	return (m + 2) * (m + 2) * (l.left + l.product);
+	return filter_positions(m) * (l.left + l.product);
 }
 
-// winograd computes the windows of tiles [t0, t1) of a convolution of 3x3 filters at stride 1. g->packed holds the transformed filters.
+// winograd_forward computes the windows of tiles [t0, t1) of a convolution at stride 1. g->packed holds the transformed filters.
 INLINE void winograd_forward(const int m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch) {
-	const int positions = (m + 2) * (m + 2);
+	const int positions = filter_positions(m);
 	const int64_t channels = g->a.c, n = g->b.n, panel = channels * NR, tiles = t1 - t0;
 	const winograd_layout l = winograd_forward_layout(channels, tiles, n < winograd_cols ? n : winograd_cols);
 	const tiling grid = tiles_of(&g->a, m);

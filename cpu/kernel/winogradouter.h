@@ -1,6 +1,6 @@
-// The gradient of 3x3 filters at stride 1 by Winograd's minimal filtering: the transpose of winograd.h. In the transformed domain the gradient is
+// The gradient of filters at stride 1 by Winograd's minimal filtering: the transpose of winograd.h. In the transformed domain the gradient is
 // the sum over tiles of the outer products of the transformed input and output gradient, so each position is one matrix product that
-// sums over tiles. It is F(3x3, mxm) with the points of F(mxm, 3x3).
+// sums over tiles. It is F(rxr, mxm) with the points of F(mxm, rxr).
 
 enum { outer_block_tiles = 96 }; // of a block
 
@@ -16,7 +16,7 @@ INLINE outer_layout winograd_outer_layout(int64_t rows, int64_t cols) {
 
 INLINE int64_t outer_tiles_scratch(int64_t m, int64_t rows, int64_t cols) {
 	const outer_layout l = winograd_outer_layout(rows, cols);
-	return (m + 2) * (m + 2) * (l.left + l.right + l.sum);
+	return filter_positions(m) * (l.left + l.right + l.sum);
 }
 
 // gradient_image returns the gradient of the output as an image, of which each window is a pixel.
@@ -28,21 +28,21 @@ INLINE cnn_image gradient_image(const cnn_outer *o) {
 // sum + i·stride + (k-m0)·ld + j-j0; the tap is written to c + k·ldc + tap·channels + j, or added there.
 INLINE void transform_gradient(const int m, int64_t m0, int64_t m1, int64_t j0, int64_t j1, const float *sum, int64_t stride, int64_t ld, float *c,
 	int64_t ldc, int64_t channels, int64_t accumulate) {
-	const int t = transform_size(m);
+	const int t = transform_size(m), size = filter_taps(m);
 	for (int64_t i = m0; i < m1; i++)
 		for (int64_t j = j0; j < j1; j += VL) {
-			vf half[3 * 6], in[6], out[3];
+			vf half[max_taps * max_values], in[max_values], out[max_taps];
 			const float *from = sum + (i - m0) * ld + j - j0;
 			float *to = c + i * ldc + j;
-			for (int s = 0; s < 9; s++) __builtin_prefetch(to + ldc + s * channels, 1); // of the next filter
+			for (int s = 0; s < size * size; s++) __builtin_prefetch(to + ldc + s * channels, 1); // of the next filter
 			for (int s = 0; s < t; s++) {
 				UNROLL for (int r = 0; r < t; r++) in[r] = vload(from + (r * t + s) * stride);
 				minimal(m, MINIMAL_FILTER_GRADIENT, in, 1, half + s, t);
 			}
 			const int64_t n = j1 - j < VL ? j1 - j : VL;
-			for (int r = 0; r < 3; r++) {
+			for (int r = 0; r < size; r++) {
 				minimal(m, MINIMAL_FILTER_GRADIENT, half + r * t, 1, out, 1);
-				for (int s = 0; s < 3; s++, to += channels) {
+				for (int s = 0; s < size; s++, to += channels) {
 					if (accumulate)
 						out[s] += vloadn(to, n);
 					vstoren(to, out[s], n);
@@ -55,7 +55,7 @@ INLINE void transform_gradient(const int m, int64_t m0, int64_t m1, int64_t j0, 
 // (k, tap, j) is at c + k·ldc + tap·channels + j.
 INLINE void outer_tiles(const int m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,
 	int64_t ldc, int64_t accumulate, float *scratch) {
-	const int positions = (m + 2) * (m + 2);
+	const int positions = filter_positions(m);
 	const cnn_image dy = gradient_image(o);
 	const tiling g = tiles_of(&dy, m);
 	const int64_t rows = m1 - m0, cols = j1 - j0, ldl = round_up(rows, VL);

@@ -9,7 +9,7 @@ typedef struct { int64_t stride, block; } shared_layout; // floats from a positi
 
 INLINE shared_layout shared_tiles_layout(int64_t m, int64_t tiles, int64_t width) {
 	const int64_t stride = position_stride(tiles * width);
-	return (shared_layout){stride, (m + 2) * (m + 2) * stride};
+	return (shared_layout){stride, filter_positions(m) * stride};
 }
 
 // winograd_tiles_size returns the floats of the shared tiles of an image.
@@ -45,11 +45,11 @@ static void winograd_tiles(int64_t m, const cnn_image *a, int64_t gradient, int6
 // winograd_columns_scratch returns the floats of scratch that a task of a number of columns needs.
 static int64_t winograd_columns_scratch(const cnn_gather *g, int64_t m, int64_t width, int64_t cols) {
 	const tiling grid = tiles_of(&g->a, m);
-	return (m + 2) * (m + 2) * (position_stride(round_up(cols, NR) * width) + position_stride(grid.end[4] * round_up(cols, VL)));
+	return filter_positions(m) * (position_stride(round_up(cols, NR) * width) + position_stride(grid.end[4] * round_up(cols, VL)));
 }
 
 INLINE void columns_of_tiles(const int m, const cnn_gather *g, const float *shared, int64_t width, int64_t j0, int64_t j1, float *scratch) {
-	const int positions = (m + 2) * (m + 2);
+	const int positions = filter_positions(m);
 	const tiling grid = tiles_of(&g->a, m);
 	const int64_t tiles = grid.end[4], cols = j1 - j0, ld = round_up(cols, VL), channels = g->a.c;
 	const int64_t filters = position_stride(round_up(cols, NR) * width), products = position_stride(tiles * ld);
@@ -77,7 +77,7 @@ static void winograd_columns(int64_t m, const cnn_gather *g, const float *shared
 
 // winograd_outer_columns_scratch returns the floats of scratch that a task over rows filters and cols channels needs.
 static int64_t winograd_outer_columns_scratch(int64_t m, int64_t rows, int64_t cols) {
-	return (m + 2) * (m + 2) * position_stride(rows * round_up(cols, VL));
+	return filter_positions(m) * position_stride(rows * round_up(cols, VL));
 }
 
 INLINE void outer_columns(const int m, const cnn_outer *o, const float *dy, int64_t width, const float *x, int64_t m0, int64_t m1, int64_t j0,
@@ -87,7 +87,7 @@ INLINE void outer_columns(const int m, const cnn_outer *o, const float *dy, int6
 	const shared_layout left = shared_tiles_layout(m, tiles, width), right = shared_tiles_layout(m, tiles, NR);
 	dy += m0 / width * left.block + m0 % width;
 	x += j0 / NR * right.block;
-	for (int64_t i = 0; i < (m + 2) * (m + 2); i++) {
+	for (int64_t i = 0; i < filter_positions(m); i++) {
 		const range k = tiles_needing(&g, m, i, 0, tiles);
 		if (k.first < k.last)
 			multiply(dy + i * left.stride + k.first * width, 1, width, rows, k.last - k.first, x + i * right.stride + k.first * NR,

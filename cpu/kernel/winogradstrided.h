@@ -202,12 +202,14 @@ static int64_t winograd_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
 
 // winograd computes tiles [t0, t1) of a convolution, or of its gradient by the input. g->packed holds the transformed filters.
 static void winograd(int64_t m, const cnn_gather *g, int64_t t0, int64_t t1, float *scratch) {
-	if (m == 4)
-		winograd_forward(4, g, t0, t1, scratch);
-	else if (m == 2)
-		winograd_forward(2, g, t0, t1, scratch);
-	else if (g->out_step_h == 1)
-		strided_run(0, g, t0, t1, scratch);
-	else
-		strided_run(1, g, t0, t1, scratch);
+	switch (m) {
+	case 4: winograd_forward(4, g, t0, t1, scratch); break;
+	case 2: winograd_forward(2, g, t0, t1, scratch); break;
+	case CNN_FOUR: winograd_forward(CNN_FOUR, g, t0, t1, scratch); break;
+	default:
+		if (g->out_step_h == 1)
+			strided_run(0, g, t0, t1, scratch);
+		else
+			strided_run(1, g, t0, t1, scratch);
+	}
 }

@@ -37,13 +37,13 @@ static int64_t winograd_outer_scratch(int64_t m, int64_t rows, int64_t cols) {
 	return m == CNN_STRIDED ? strided_outer_scratch(rows, cols) : outer_tiles_scratch(m, rows, cols);
 }
 
-// winograd_outer computes a part of the gradient of 3x3 filters: see outer_tiles and strided_outer.
+// winograd_outer computes a part of the gradient of filters: see outer_tiles and strided_outer.
 static void winograd_outer(int64_t m, const cnn_outer *o, int64_t m0, int64_t m1, int64_t j0, int64_t j1, int64_t t0, int64_t t1, float *c,
 	int64_t ldc, int64_t accumulate, float *scratch) {
-	if (m == 4)
-		outer_tiles(4, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
-	else if (m == 2)
-		outer_tiles(2, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
-	else
-		strided_outer(o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
+	switch (m) {
+	case 4: outer_tiles(4, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch); break;
+	case 2: outer_tiles(2, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch); break;
+	case CNN_FOUR: outer_tiles(CNN_FOUR, o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch); break;
+	default: strided_outer(o, m0, m1, j0, j1, t0, t1, c, ldc, accumulate, scratch);
+	}
 }

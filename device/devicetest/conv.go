@@ -89,6 +89,7 @@ var convShapes = []convShape{
 	{strided3(1, 5, 22, 8, 1), 6, 2},
 	{shape{n: 1, h: 11, w: 6, c: 2, r: 3, s: 3, sh: 2, sw: 2, top: 3, left: 2, bottom: 1}, 3, 1},
 	{strided3(2, 28, 30, 40, 1), 33, 1},
+	{shape{n: 2, h: 31, w: 26, c: 3, r: 7, s: 7, sh: 2, sw: 2, top: 3, left: 3, bottom: 3, right: 3}, 31, 1}, // ResNet
 }
 
 func convCases() []Case {
