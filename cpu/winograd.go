@@ -88,10 +88,7 @@ func tileBlock(tiles, m, channels, filters int) chunks {
 	_, _, values := transformed(m)
 	fit := cache / (values * (channels + min(filters, 128)))
 	blocks := (tiles + max(min(fit, most), least) - 1) / max(min(fit, most), least)
-	if blocks < wanted {
-		blocks += blocks % 2 // for two threads, the most common number on which one block more or less shows
-	}
-	return split(tiles, blocks, 1)
+	return split(tiles, blocks+blocks%2, 1) // for two threads, the most common number on which one block more or less shows
 }
 
 // winograd returns the phases of products over windows by minimal filtering: the filters are transformed once for all tasks.
