@@ -27,11 +27,14 @@ type Device struct {
 	winograd Winograd
 }
 
-// New returns a device that computes with the given number of threads, or with GOMAXPROCS of them if threads is not
-// positive. Close stops them.
+// processors is GOMAXPROCS as the program began: see spareProcessor.
+var processors = runtime.GOMAXPROCS(0)
+
+// New returns a device that computes with the given number of threads, or with as many as GOMAXPROCS was when the program began if threads is not
+// positive. Close stops them. New may raise GOMAXPROCS to one more than the threads.
 func New(threads int) *Device {
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = processors
 	}
 	return &Device{crew: newCrew(threads)}
 }

@@ -4,6 +4,9 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+	"unsafe"
+
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 )
 
 // A crew is a fixed set of workers that share the tasks of one phase at a time. Worker 0 is the goroutine that calls run,
@@ -25,6 +28,14 @@ type crew struct {
 	// state is the number of the phase, whether workers may enter it, and how many are in it.
 	state atomic.Uint64
 	ended atomic.Bool
+
+	yielded []yield // by worker
+}
+
+// A yield is when a worker last left its processor to others for a moment. Each lies on a cache line of its own.
+type yield struct {
+	at time.Time
+	_  [64 - unsafe.Sizeof(time.Time{})]byte
 }
 
 const (
@@ -40,17 +51,29 @@ type helper struct {
 	wake     chan struct{}
 }
 
-// patience is how long a worker without work stays awake. It covers the phases that have work for one alone.
-const patience = 50 * time.Microsecond
+// patience is how long a worker without work stays awake. It covers the phases that have work for one alone, and the last tasks of the others.
+const patience = time.Millisecond
+
+// slice is for how long a worker works before it yields. After 10 ms the runtime would take its processor away instead.
+const slice = 4 * time.Millisecond
 
 func newCrew(size int) *crew {
-	c := &crew{size: size}
+	spareProcessor(size)
+	c := &crew{size: size, yielded: make([]yield, size)}
 	for i := 1; i < size; i++ {
 		h := &helper{worker: i, wake: make(chan struct{}, 1)}
 		c.helpers = append(c.helpers, h)
 		go c.work(h)
 	}
 	return c
+}
+
+// spareProcessor gives the runtime one processor more than a crew has workers. Workers spend their time in C, and there the runtime takes their
+// processors away after 20 µs, over and over, for fear that somebody may want them, unless it knows of one that is idle.
+func spareProcessor(workers int) {
+	if kernel.Available && workers > 1 && runtime.GOMAXPROCS(0) <= workers {
+		runtime.GOMAXPROCS(workers + 1)
+	}
 }
 
 func (c *crew) work(h *helper) {
@@ -63,8 +86,8 @@ func (c *crew) work(h *helper) {
 
 // await waits for a phase after the one that was seen, enters it and reports true; or false if the crew has stopped.
 func (c *crew) await(h *helper, seen *uint64) bool {
-	idle := time.Time{}
-	for spins := 0; ; spins++ {
+	idle := time.Now()
+	for {
 		s := c.state.Load()
 		if phase := s / serial; phase != *seen && s&open != 0 {
 			if c.state.CompareAndSwap(s, s+1) {
@@ -76,25 +99,20 @@ func (c *crew) await(h *helper, seen *uint64) bool {
 		if c.ended.Load() {
 			return false
 		}
-		if spins%64 != 63 {
+		if time.Since(idle) < patience {
+			kernel.Wait(&c.state, s, patience)
 			continue
 		}
-		// Others may want the processor: the loader's goroutines, and another device's.
-		runtime.Gosched()
-		if now := time.Now(); idle.IsZero() {
-			idle = now
-		} else if now.Sub(idle) > patience {
-			h.sleeping.Store(true)
-			// A phase that was opened before the flag was set has woken nobody.
-			missed := c.ended.Load()
-			if s := c.state.Load(); s/serial != *seen && s&open != 0 {
-				missed = true
-			}
-			if !missed || !h.sleeping.CompareAndSwap(true, false) {
-				<-h.wake
-			}
-			idle = time.Time{}
+		h.sleeping.Store(true)
+		// A phase that was opened before the flag was set has woken nobody.
+		missed := c.ended.Load()
+		if s := c.state.Load(); s/serial != *seen && s&open != 0 {
+			missed = true
 		}
+		if !missed || !h.sleeping.CompareAndSwap(true, false) {
+			<-h.wake
+		}
+		idle = time.Now()
 	}
 }
 
@@ -109,6 +127,10 @@ func (c *crew) take(worker int) {
 			t = c.tasks - 1 - t
 		}
 		c.task(int(t), worker)
+		if now := time.Now(); now.Sub(c.yielded[worker].at) > slice {
+			c.yielded[worker].at = now
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -135,10 +157,8 @@ func (c *crew) run(n int, task func(task, worker int)) {
 	// All tasks are taken. Close the phase to workers that are late, and wait for those that are in it.
 	for s := c.state.Load(); !c.state.CompareAndSwap(s, s&^open); s = c.state.Load() {
 	}
-	for spins := 0; c.state.Load()&inside != 0; spins++ {
-		if spins%256 == 255 {
-			runtime.Gosched()
-		}
+	for s := c.state.Load(); s&inside != 0; s = c.state.Load() {
+		kernel.Wait(&c.state, s, patience)
 	}
 }
 

@@ -34,6 +34,10 @@ package kernel
 // #cgo nocallback cnn_run_narrow_filter
 // #cgo noescape cnn_run_spread
 // #cgo nocallback cnn_run_spread
+// #cgo noescape cnn_run_space_to_depth
+// #cgo nocallback cnn_run_space_to_depth
+// #cgo noescape cnn_wait
+// #cgo nocallback cnn_wait
 // #cgo noescape cnn_sgemm
 // #cgo nocallback cnn_sgemm
 // #cgo noescape cnn_run_act
@@ -82,7 +86,11 @@ package kernel
 // #include "kernel.h"
 import "C"
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
 
 // Available reports whether there are kernels at all.
 const Available = true
@@ -122,6 +130,11 @@ func Alloc(n int) []float32 {
 
 // Free gives back what Alloc returned.
 func Free(s []float32) { C.cnn_free(unsafe.Pointer(unsafe.SliceData(s)), C.size_t(4*len(s))) }
+
+// Wait spins until word is no longer what was seen, or for so long.
+func Wait(word *atomic.Uint64, seen uint64, long time.Duration) {
+	C.cnn_wait((*C.uint64_t)(unsafe.Pointer(word)), C.uint64_t(seen), C.int64_t(long))
+}
 
 func truth(b bool) C.int64_t {
 	if b {

@@ -222,6 +222,9 @@ void cnn_sgemm(int64_t trans_a, int64_t trans_b, int64_t m, int64_t n, int64_t k
 	float *c, int64_t ldc, int64_t accumulate, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch);
 int64_t cnn_sgemm_scratch(int64_t rows, int64_t cols);
 
+// cnn_wait returns when *word is no longer what was seen, or after some nanoseconds.
+void cnn_wait(const uint64_t *word, uint64_t seen, int64_t nanoseconds);
+
 // cnn_alloc returns zeroed memory that begins at a page, or NULL; cnn_free gives it back.
 void *cnn_alloc(size_t bytes);
 void cnn_free(void *p, size_t bytes);

@@ -2,12 +2,32 @@
 
 package kernel
 
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
 // Available reports whether there are kernels at all.
 const Available = false
 
 const missing = "kernel: built without cgo"
 
-// The functions of cgo.go. The CPU device asks Available first.
+// Wait spins until word is no longer what was seen, or for so long.
+func Wait(word *atomic.Uint64, seen uint64, long time.Duration) {
+	begin := time.Now()
+	for spins := 1; word.Load() == seen; spins++ {
+		if spins%64 != 0 {
+			continue
+		}
+		runtime.Gosched() // others may want the processor: the loader's goroutines, and another device's
+		if time.Since(begin) > long {
+			return
+		}
+	}
+}
+
+// The other functions of cgo.go. The CPU device asks Available first.
 
 func Use(string) bool                                     { return false }
 func Name() string                                        { return "" }
