@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/cnnctl/cnnctl/cpu/kernel"
 	"github.com/cnnctl/cnnctl/device"
 	"github.com/cnnctl/cnnctl/device/devicetest"
 )
@@ -191,6 +192,24 @@ func TestName(t *testing.T) {
 	defer d.Close()
 	if !strings.HasPrefix(d.Name(), fmt.Sprintf("cpu (%d thread", processors)) {
 		t.Errorf("New(0) is %q, want as many threads as GOMAXPROCS was", d.Name())
+	}
+}
+
+// The runtime has a processor that no worker needs, and new devices do not count it.
+func TestSpareProcessor(t *testing.T) {
+	if !kernel.Available {
+		t.Skip("built without cgo, workers do not leave Go")
+	}
+	threads := runtime.GOMAXPROCS(0)
+	d := New(threads)
+	defer d.Close()
+	if got := runtime.GOMAXPROCS(0); threads > 1 && got != threads+1 {
+		t.Errorf("GOMAXPROCS is %d for %d workers, wanted one more", got, threads)
+	}
+	e := New(0)
+	defer e.Close()
+	if e.crew.size != processors {
+		t.Errorf("New(0) has %d workers, wanted %d", e.crew.size, processors)
 	}
 }
 
