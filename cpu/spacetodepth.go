@@ -17,18 +17,14 @@ func (d *Device) deepen(v device.Conv) (device.Conv, int) {
 	deep.StrideH, deep.StrideW, deep.PadTop, deep.PadLeft = 1, 1, 0, 0
 	deep.C, deep.R, deep.S = v.C*s*s, (v.R+s-1)/s, (v.S+s-1)/s
 	deep.H, deep.W = v.P+deep.R-1, v.Q+deep.S-1
-	few := v.K < enoughChannels || tiles(4, v.N, v.P, v.Q) < enoughTiles
-	switch {
-	case !kernel.Available || s == 1 || v.StrideW != s || v.DilH != 1 || v.DilW != 1 || v.Groups != 1 || deep.R != deep.S:
-	case d.winograd == WinogradOff || d.winograd == WinogradAuto && few:
-	case deep.R == 4:
-		return deep, kernel.Four
-	case deep.R == 3 && d.winograd == WinogradF2:
-		return deep, 2
-	case deep.R == 3:
-		return deep, 4
+	if !kernel.Available || s == 1 || v.StrideW != s || v.DilH != 1 || v.DilW != 1 || v.Groups != 1 || deep.R != deep.S || deep.R != 3 && deep.R != 4 {
+		return v, 0
 	}
-	return v, 0
+	m := d.side(v.K >= enoughChannels && tiles(4, v.N, v.P, v.Q) >= enoughTiles)
+	if m > 0 && deep.R == 4 {
+		m = kernel.Four
+	}
+	return deep, m
 }
 
 // deepImage gives out the memory of an image of deeper pixels, and returns it with the phase that fills it.

@@ -11,8 +11,8 @@ import (
 // of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 4e-7 to 8e-7 for m = 4 where the
 // sums of products have 2e-7 to 4e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
 // multiplications and errors of 2e-7 to 7e-7. Larger filters and strides become 3x3 or 4x4 filters at stride 1 by space to depth (see deepen): F(4x4, 4x4)
-// has a fifth of the multiplications, errors of 1.5e-6 forward and 3e-6 in the gradient of the filters. The kernels that do it need cgo; without it,
-// none is.
+// has a quarter of the multiplications of 7x7 filters, errors of 1.5e-6 forward and 3e-6 in the gradient of the filters. The kernels that do it need
+// cgo; without it, none is.
 type Winograd uint8
 
 const (
@@ -54,17 +54,22 @@ func (d *Device) minimal(l *lowering) int {
 	if !kernel.Available || l.R != 3 || l.S != 3 || l.DilH != 1 || l.DilW != 1 || l.depthwise() || !strided && (l.StrideH != 1 || l.StrideW != 1) {
 		return 0
 	}
-	switch {
-	case d.winograd == WinogradOff:
-	case d.winograd == WinogradAuto && (l.cg < enoughChannels || l.kg < enoughChannels || tiles(4, l.N, l.P, l.Q) < enoughTiles):
-	case strided:
+	m := d.side(l.cg >= enoughChannels && l.kg >= enoughChannels && tiles(4, l.N, l.P, l.Q) >= enoughTiles)
+	if m > 0 && strided {
 		return kernel.Strided
+	}
+	return m
+}
+
+// side returns the m of F(m x m, 3x3) that is to be used, or 0 if none is; worth is whether minimal filtering is the faster way.
+func (d *Device) side(worth bool) int {
+	switch {
+	case d.winograd == WinogradOff || d.winograd == WinogradAuto && !worth:
+		return 0
 	case d.winograd == WinogradF2:
 		return 2
-	default:
-		return 4
 	}
-	return 0
+	return 4
 }
 
 // transformed returns the side of the tiles of outputs of a minimal filtering, how many transformed filters it has, and how many values of a tile.
