@@ -2,6 +2,7 @@ package zoo_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cnnctl/cnnctl/cpu"
@@ -33,8 +34,8 @@ func plans(t *testing.T, dev device.Device, f func(t *testing.T, p *graph.Plan))
 	}
 }
 
-// No arena can be smaller than the largest sum of what is alive at one time; none here is more than 6 % larger, with kernels that
-// need scratch memory or without.
+// No arena can be smaller than the largest sum of what is alive at one time; none here is more than 5 % larger, with kernels that
+// need scratch memory or without, but for one of AlexNet, where the scratch memory of the first layer leaves a gap.
 func TestArenaIsNearItsLowerBound(t *testing.T) {
 	dev := cpu.New(1)
 	defer dev.Close()
@@ -44,7 +45,11 @@ func TestArenaIsNearItsLowerBound(t *testing.T) {
 				if p.Peak <= 0 || p.Arena < p.Peak {
 					t.Fatalf("arena of %d bytes, peak %d", p.Arena, p.Peak)
 				}
-				if over := float64(p.Arena)/float64(p.Peak) - 1; over > 0.06 {
+				most := 0.05
+				if strings.HasSuffix(t.Name(), "/alexnet/evaluation_1") {
+					most = 0.06
+				}
+				if over := float64(p.Arena)/float64(p.Peak) - 1; over > most {
 					t.Errorf("arena of %d bytes, %.1f %% over the peak of %d", p.Arena, 100*over, p.Peak)
 				}
 				if got := p.Memory.Activations + p.Memory.Workspace; got != p.Arena {
