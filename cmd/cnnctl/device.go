@@ -16,8 +16,8 @@ import (
 // winogradUsage describes --winograd.
 const winogradUsage = "convolutions by minimal filtering on the CPU: auto, off, f2 or f4"
 
-// openDevice opens the device that a --device flag names; --winograd says which convolutions a CPU computes by minimal filtering. This file and devices.go are
-// the only places that know concrete devices.
+// openDevice opens the device that a --device flag names; --winograd says which convolutions a CPU computes by minimal filtering. This file and
+// devices.go are the only places that know concrete devices.
 func openDevice(name, winograd string, options ...gpu.Option) (device.Device, error) {
 	minimal, err := cpu.ParseWinograd(winograd)
 	if err != nil {

@@ -1,5 +1,6 @@
 // The one-dimensional transforms of Winograd's minimal filtering F(4, 4): four outputs of a filter of four taps by seven multiplications instead of
-// 16. The points 0, ±1, ±1/2, 2 and ∞ have the least error of those with small fractions, some three times that of F(4, 3) (see minimal.h).
+// 16. Of points that are small fractions, 0, ±1, ±1/2, 2 and ∞ have nearly the least error, two to four times that of F(4, 3) (see minimal.h), and they are
+// powers of two.
 
 // Lagrange's denominators, inverted.
 #define FOUR_0 -2.0f
