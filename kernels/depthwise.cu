@@ -75,23 +75,15 @@ FOR_EACH_STORAGE(FORWARD)
 
 // DX (+)= the sum over the windows that read this pixel of DY·taps.
 template <int Width, class T> DEVICE void backward_data(T *dx, const T *dy, const float *taps, int accumulate, int lanes, WINDOW) {
-	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
 		const Pixel i = pixel_of(number, height, width);
-		const Range over_h = rows.outputs_over(i.row), over_w = columns.outputs_over(i.column);
 		Vector<Width> sum = {};
-		for (int p = over_h.begin; p < over_h.end; p++) {
-			const int r = rows.tap(p, i.row);
-			if (r < 0) continue;
-			for (int q = over_w.begin; q < over_w.end; q++) {
-				const int s = columns.tap(q, i.column);
-				if (s < 0) continue;
-				const Vector<Width> d = load<Width>(dy + at(i.image, p, q, out_rows, out_columns, channels) + c);
-				const Vector<Width> k = load<Width>(taps + static_cast<index_t>(r * taps_s + s) * channels + c);
+		for_each_reader(WINDOW_ROWS, WINDOW_COLUMNS, i, [&](int p, int q, int r, int s) {
+			const Vector<Width> d = load<Width>(dy + at(i.image, p, q, out_rows, out_columns, channels) + c);
+			const Vector<Width> k = load<Width>(taps + static_cast<index_t>(r * taps_s + s) * channels + c);
 #pragma unroll
-				for (int j = 0; j < Width; j++) sum.v[j] += d.v[j] * k.v[j];
-			}
-		}
+			for (int j = 0; j < Width; j++) sum.v[j] += d.v[j] * k.v[j];
+		});
 		put<Width>(dx + number * channels + c, sum, accumulate);
 	});
 }

@@ -1,35 +1,19 @@
 // Pooling. One thread computes one pixel of the result, for one channel or a vector of them; the gradients gather what the windows over a pixel
 // contribute, in the order of the windows, so that nothing needs an atomic addition.
 
+#include "pooling.cuh"
 #include "rows.cuh"
-#include "window.cuh"
 
 constexpr int threads = 256;
 
 // Y = the largest element of each window, ARG = its tap r*S+s; ARG may be absent. The first of equal elements wins, and NaN over all.
 template <int Width, class T> DEVICE void max_forward(T *y, float *arg, const T *x, int lanes, WINDOW) {
-	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * out_rows * out_columns, channels, lanes, [&](index_t number, int c) {
 		const Pixel o = pixel_of(number, out_rows, out_columns);
-		const Range tr = rows.taps_inside(o.row), ts = columns.taps_inside(o.column);
-		const float first = static_cast<float>(tr.begin * taps_s + ts.begin);
-		Vector<Width> best = each<Width>([](int) { return -INFINITY; }), where = each<Width>([&](int) { return first; });
-		for (int r = tr.begin; r < tr.end; r++) {
-			for (int s = ts.begin; s < ts.end; s++) {
-				const int h = rows.start(o.row) + r * dilation_h, w = columns.start(o.column) + s * dilation_w;
-				const Vector<Width> in = load<Width>(x + at(o.image, h, w, height, width, channels) + c);
-				const float tap = static_cast<float>(r * taps_s + s);
-#pragma unroll
-				for (int i = 0; i < Width; i++) {
-					const float u = in.v[i], m = best.v[i];
-					const bool take = !(u <= m) && m == m;
-					best.v[i] = take ? u : m;
-					where.v[i] = take ? tap : where.v[i];
-				}
-			}
-		}
-		store<Width>(y + number * channels + c, best);
-		if (arg) store<Width>(arg + number * channels + c, where);
+		const auto itself = [](const Vector<Width> &v) { return v; };
+		const Largest<Width> best = largest_of<Width>(x, WINDOW_ROWS, WINDOW_COLUMNS, o, channels, c, itself, nullptr);
+		store<Width>(y + number * channels + c, best.value);
+		if (arg) store<Width>(arg + number * channels + c, best.tap);
 	});
 }
 
@@ -41,24 +25,10 @@ FOR_EACH_STORAGE(MAX_POOL_FORWARD)
 
 // DX (+)= the sum of DY over the windows whose ARG is this pixel.
 template <int Width, class T> DEVICE void max_backward(T *dx, const T *dy, const float *arg, int accumulate, int lanes, WINDOW) {
-	const Axis rows = WINDOW_ROWS, columns = WINDOW_COLUMNS;
 	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
 		const Pixel i = pixel_of(number, height, width);
-		const Range over_h = rows.outputs_over(i.row), over_w = columns.outputs_over(i.column);
-		Vector<Width> sum = {};
-		for (int p = over_h.begin; p < over_h.end; p++) {
-			const int r = rows.tap(p, i.row);
-			if (r < 0) continue;
-			for (int q = over_w.begin; q < over_w.end; q++) {
-				const int s = columns.tap(q, i.column);
-				if (s < 0) continue;
-				const index_t o = at(i.image, p, q, out_rows, out_columns, channels) + c;
-				const Vector<Width> d = load<Width>(dy + o), a = load<Width>(arg + o);
-				const float tap = static_cast<float>(r * taps_s + s);
-#pragma unroll
-				for (int k = 0; k < Width; k++) sum.v[k] += a.v[k] == tap ? d.v[k] : 0.0f;
-			}
-		}
+		const auto gradient = [&](index_t o) { return load<Width>(dy + o); };
+		const Vector<Width> sum = sum_to_largest<Width>(arg, WINDOW_ROWS, WINDOW_COLUMNS, i, channels, c, gradient);
 		put<Width>(dx + number * channels + c, sum, accumulate);
 	});
 }

@@ -71,3 +71,16 @@ DEVICE Pixel pixel_of(index_t number, int rows, int columns) {
 DEVICE index_t at(int image, int row, int column, int rows, int columns, int channels) {
 	return ((static_cast<index_t>(image) * rows + row) * columns + column) * channels;
 }
+
+// for_each_reader calls body(p, q, r, s) for each output (p, q) that reads pixel i with a tap (r, s), in the order of the outputs.
+template <class Body> DEVICE void for_each_reader(const Axis &rows, const Axis &columns, const Pixel &i, Body body) {
+	const Range over_h = rows.outputs_over(i.row), over_w = columns.outputs_over(i.column);
+	for (int p = over_h.begin; p < over_h.end; p++) {
+		const int r = rows.tap(p, i.row);
+		if (r < 0) continue;
+		for (int q = over_w.begin; q < over_w.end; q++) {
+			const int s = columns.tap(q, i.column);
+			if (s >= 0) body(p, q, r, s);
+		}
+	}
+}
