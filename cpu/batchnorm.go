@@ -55,18 +55,19 @@ func part(s []float32, lo, hi int) []float32 {
 	return s[lo:hi]
 }
 
-// bindBatchNormForward sums x and x² in one pass. In float64 nothing cancels: the squares of float32 values have 48 bits, and
-// their sum keeps five digits even where the mean is a thousand times the deviation.
-func bindBatchNormForward(b *binder, f device.BatchNormForward) []phase {
-	b.workspace(f.Workspace)
-	x, y := b.mem(f.X, f.Rows*f.C), b.mem(f.Y, f.Rows*f.C)
+// batchStatistics returns the phases that compute the statistics of f's X, the running ones included, and the function that normalises by them.
+//
+// It sums x and x² in one pass. In float64 nothing cancels: the squares of float32 values have 48 bits, and their sum keeps five digits even where the mean is
+// a thousand times the deviation.
+func batchStatistics(b *binder, f device.BatchNormForward) ([]phase, affine) {
+	x := b.mem(f.X, f.Rows*f.C)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
 	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
 	mean, invStd := b.mem(f.Mean, f.C), b.mem(f.InvStd, f.C)
 	sums := newColumnSums(b, f.Rows, f.C, 2)
 	a := affine{b.scratch(f.C), b.scratch(f.C), b.scratch(f.C), b.mem(f.Residual, f.Rows*f.C), f.Act}
 	rows, momentum := float64(f.Rows), float64(f.Momentum)
-	list := []phase{
+	return []phase{
 		sums.phase(func(s []float64, lo, hi int) {
 			sum, squares := s[:f.C], s[f.C:][:f.C]
 			if kernel.Available {
@@ -95,7 +96,13 @@ func bindBatchNormForward(b *binder, f device.BatchNormForward) []phase {
 				runVar[c] = float32((1-momentum)*float64(runVar[c]) + momentum*variance*rows/(rows-1))
 			}
 		}},
-	}
+	}, a
+}
+
+func bindBatchNormForward(b *binder, f device.BatchNormForward) []phase {
+	b.workspace(f.Workspace)
+	x, y := b.mem(f.X, f.Rows*f.C), b.mem(f.Y, f.Rows*f.C)
+	list, a := batchStatistics(b, f)
 	return append(list, overRows(f.Rows, f.C, func(lo, hi int) { a.rows(y, x, lo, hi) })...)
 }
 
@@ -213,25 +220,31 @@ func (a affineGradient) rows(dx []float32, u upstream, lo, hi int) {
 	}
 }
 
-func bindBatchNormBackward(b *binder, g device.BatchNormBackward) []phase {
-	b.workspace(g.Workspace)
-	n := g.Rows * g.C
-	x, dx := b.mem(g.X, n), b.mem(g.DX, n)
+// parameterGradients returns the phases that compute DGamma and DBeta from the rows of g, and the function of which DX consists, for x with n elements in a
+// channel.
+func parameterGradients(b *binder, g device.BatchNormBackward, x []float32, n int) ([]phase, affineGradient) {
 	gamma, mean, invStd := b.mem(g.Gamma, g.C), b.mem(g.Mean, g.C), b.mem(g.InvStd, g.C)
 	dGamma, dBeta := b.mem(g.DGamma, g.C), b.mem(g.DBeta, g.C)
 	sums := newColumnSums(b, g.Rows, g.C, 2)
 	a := affineGradient{x, b.scratch(g.C), b.scratch(g.C), mean, b.scratch(g.C), g.Accumulate}
-	list := []phase{b.upstream(g.EpilogueGradient, g.DY, n).sums(sums, x, mean), {1, func(_, _ int) {
-		rows := float64(g.Rows)
+	u := b.upstream(g.EpilogueGradient, g.DY, g.Rows*g.C)
+	return []phase{u.sums(sums, b.mem(g.X, g.Rows*g.C), mean), {1, func(_, _ int) {
 		for c := range dGamma {
 			inv := float64(invStd[c])
 			sum, product := sums.total(0, c), sums.total(1, c)*inv
 			put(&dGamma[c], product, g.AccumulateParams)
 			put(&dBeta[c], sum, g.AccumulateParams)
 			s := float64(gamma[c]) * inv
-			a.scale[c], a.slope[c], a.shift[c] = float32(s), float32(-s*inv*product/rows), float32(-s*sum/rows)
+			a.scale[c], a.slope[c], a.shift[c] = float32(s), float32(-s*inv*product/float64(n)), float32(-s*sum/float64(n))
 		}
-	}}}
+	}}}, a
+}
+
+func bindBatchNormBackward(b *binder, g device.BatchNormBackward) []phase {
+	b.workspace(g.Workspace)
+	n := g.Rows * g.C
+	dx := b.mem(g.DX, n)
+	list, a := parameterGradients(b, g, b.mem(g.X, n), g.Rows)
 	if dx == nil {
 		return list
 	}

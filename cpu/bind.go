@@ -198,6 +198,10 @@ func (b *binder) bind() []phase {
 		return bindBatchNormBackward(b, c)
 	case device.BatchNormFrozenBackward:
 		return bindBatchNormFrozenBackward(b, c)
+	case device.BatchNormMaxPoolForward:
+		return bindBatchNormMaxPoolForward(b, c)
+	case device.BatchNormMaxPoolBackward:
+		return bindBatchNormMaxPoolBackward(b, c)
 	case device.FoldBatchNorm:
 		return bindFoldBatchNorm(b, c)
 	case device.LRNForward:

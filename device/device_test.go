@@ -82,7 +82,8 @@ func TestChecks(t *testing.T) {
 	if err := conv.Check(); err != nil {
 		t.Fatalf("a sound call: %v", err)
 	}
-	groups, padded, huge := conv, window, conv
+	groups, padded, huge, pixel := conv, window, conv, window
+	pixel.H, pixel.W, pixel.P, pixel.Q, pixel.R, pixel.S = 1, 1, 1, 1, 1, 1
 	groups.Groups = 3
 	padded.PadTop, padded.P = 4, 6 // the first windows end before the image
 	huge.N, huge.H, huge.W = 1<<30, 1<<30, 1<<30
@@ -107,6 +108,7 @@ func TestChecks(t *testing.T) {
 		{"accumulating with an epilogue", device.Gemm{M: 1, N: 1, K: 1, A: m(1), B: m(1), C: m(1), Accumulate: true,
 			Epilogue: device.Epilogue{Act: device.ReLU}}, false},
 		{"a single row to estimate a variance", device.BatchNormForward{Rows: 1, C: 1}, false},
+		{"a single pixel to estimate a variance", device.BatchNormMaxPoolForward{Window: pixel}, false},
 		{"a dropped everything", device.Dropout{N: 1, P: 1, X: m(1), Y: m(1), Hyper: m(8)}, false},
 		{"a short operand", short, true},
 		{"a missing operand", device.Fill{N: 1}, true},

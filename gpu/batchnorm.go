@@ -40,16 +40,25 @@ func (s columnSums) launch(b *binder, name string, operands ...any) {
 // vector returns c floats of the workspace.
 func (b *binder) vector(c int) cu.DevicePtr { return b.scratch(4 * int64(c)) }
 
-func bindBatchNormForward(b *binder, f device.BatchNormForward) {
-	b.workspace(f.Workspace)
+// A normalization is the function y = scale·(x - mean) + shift of each channel.
+type normalization struct{ mean, scale, shift cu.DevicePtr }
+
+// normalization computes the statistics of X, and what normalises by them.
+func (b *binder) normalization(f device.BatchNormForward) normalization {
 	s := b.columnSums(f.Rows, f.C)
-	scale, shift := b.vector(f.C), b.vector(f.C)
-	x, mean := b.mem(f.X), b.mem(f.Mean)
+	n := normalization{b.mem(f.Mean), b.vector(f.C), b.vector(f.C)}
+	x := b.mem(f.X)
 	s.launch(b, "batch_norm_moments"+stored(f.Type), x)
 	b.launch("batchnorm", "batch_norm_statistics"+stored(f.Type), s.channelsPerWarp, s.partial, x, b.mem(f.Gamma), b.mem(f.Beta), b.mem(f.RunMean), b.mem(f.RunVar),
-		mean, b.mem(f.InvStd), scale, shift, s.rows, s.channels, int32(s.parts), f.Eps, f.Momentum)
-	b.rows("batchnorm", "batch_norm_apply", f.Type, f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), x, b.mem(f.Residual), mean, scale, shift},
-		[]any{int32(f.Act)}, s.rows, s.channels)
+		n.mean, b.mem(f.InvStd), n.scale, n.shift, s.rows, s.channels, int32(s.parts), f.Eps, f.Momentum)
+	return n
+}
+
+func bindBatchNormForward(b *binder, f device.BatchNormForward) {
+	b.workspace(f.Workspace)
+	n := b.normalization(f)
+	b.rows("batchnorm", "batch_norm_apply", f.Type, f.Rows, f.C, []cu.DevicePtr{b.mem(f.Y), b.mem(f.X), b.mem(f.Residual), n.mean, n.scale, n.shift},
+		[]any{int32(f.Act)}, int64(f.Rows), b.channels(f.C))
 }
 
 func bindBatchNormInference(b *binder, f device.BatchNormInference) {
@@ -81,19 +90,28 @@ func bindFoldBatchNorm(b *binder, f device.FoldBatchNorm) {
 		b.mem(f.RunMean), b.mem(f.RunVar), b.mem(f.FoldedBias)}, []any{f.Eps}, int64(f.C), length)
 }
 
+// A normalizationGradient is the function dx = scale·g + slope·(x - mean) + shift of the gradient g behind the activation, for each channel.
+type normalizationGradient struct{ mean, scale, slope, shift cu.DevicePtr }
+
+// normalizationGradient computes the parameters' gradients, from sums over the rows of DY, and what the input's takes. The statistics are those of n values
+// in each channel.
+func (b *binder) normalizationGradient(g device.BatchNormBackward, n int) normalizationGradient {
+	s := b.columnSums(g.Rows, g.C)
+	d := normalizationGradient{b.mem(g.Mean), b.vector(g.C), b.vector(g.C), b.vector(g.C)}
+	s.gradientSums(b, g.Type, b.mem(g.X), b.upstream(g.EpilogueGradient, g.DY), d.mean)
+	b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, b.mem(g.Gamma), b.mem(g.InvStd), cu.DevicePtr(0),
+		b.mem(g.DGamma), b.mem(g.DBeta), d.scale, d.slope, d.shift, int64(n), s.channels, int32(s.parts), float32(0), boolArg(g.AccumulateParams))
+	return d
+}
+
 func bindBatchNormBackward(b *binder, g device.BatchNormBackward) {
 	b.workspace(g.Workspace)
-	s := b.columnSums(g.Rows, g.C)
-	scale, slope, shift := b.vector(g.C), b.vector(g.C), b.vector(g.C)
-	x, mean := b.mem(g.X), b.mem(g.Mean)
-	s.gradientSums(b, g.Type, x, b.upstream(g.EpilogueGradient, g.DY), mean)
-	b.launch("batchnorm", "batch_norm_gradients_f32", s.channelsPerWarp, s.partial, b.mem(g.Gamma), b.mem(g.InvStd), cu.DevicePtr(0),
-		b.mem(g.DGamma), b.mem(g.DBeta), scale, slope, shift, s.rows, s.channels, int32(s.parts), float32(0), boolArg(g.AccumulateParams))
+	d := b.normalizationGradient(g, g.Rows)
 	if !g.DX.IsZero() {
 		dy, rest := g.Rest(g.DY)
 		u := b.upstream(rest, dy)
-		b.rows("batchnorm", "batch_norm_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), u.dy, u.y, x, mean, scale, slope, shift},
-			[]any{u.act, boolArg(g.Accumulate)}, s.rows, s.channels)
+		b.rows("batchnorm", "batch_norm_backward", g.Type, g.Rows, g.C, []cu.DevicePtr{b.mem(g.DX), u.dy, u.y, b.mem(g.X), d.mean, d.scale, d.slope, d.shift},
+			[]any{u.act, boolArg(g.Accumulate)}, int64(g.Rows), b.channels(g.C))
 	}
 }
 

@@ -18,6 +18,7 @@ var bindings = table(
 	on(bindGemm), on(bindConvForward), on(bindConvBackwardData), on(bindConvBackwardFilter),
 	on(bindMaxPoolForward), on(bindMaxPoolBackward), on(bindAvgPoolForward), on(bindAvgPoolBackward), on(bindAdaptiveForward), on(bindAdaptiveBackward),
 	on(bindBatchNormForward), on(bindBatchNormInference), on(bindBatchNormBackward), on(bindBatchNormFrozenBackward), on(bindFoldBatchNorm),
+	on(bindBatchNormMaxPoolForward), on(bindBatchNormMaxPoolBackward),
 	on(bindLRNForward), on(bindLRNBackward),
 	on(bindSoftmax), on(bindSoftmaxBackward), on(bindCrossEntropy),
 	on(bindSGD), on(bindAdamW), on(bindRMSprop), on(bindEMA), on(bindRecord), on(bindNormalize),

@@ -78,6 +78,8 @@ var mutations = []struct{ file, old, new string }{
 	{"activation.cuh", "y > 0 && y < 6", "y > 0 && y <= 6"},
 	{"batchnorm.cu", "if (i == 0) folded_bias", "if (i == Width) folded_bias"},
 	{"batchnorm.cu", "(bias ? bias[c] : 0.0f)", "bias[c]"},
+	{"batchnorm.cu", "store<Width>(largest + at, element);", "store<Width>(largest + at, best.value);"},
+	{"batchnorm.cu", "upstream<Width>(dy, y, act, o);", "upstream<Width>(dy, y, act, o - c);"},
 	{"pooling.cuh", "!(u <= m) && m == m", "!(u < m) && m == m"},
 	{"pooling.cuh", "!(u <= m) && m == m", "!(u <= m)"},
 	{"pooling.cuh", "tr.begin * columns.taps + ts.begin", "0"},

@@ -4,6 +4,7 @@
 //	partial[k, c, part]  float64: sum k, 0 or 1, of channel c over the rows of one part
 
 #include "activation.cuh"
+#include "pooling.cuh"
 #include "rows.cuh"
 
 constexpr int threads = 256;
@@ -229,17 +230,17 @@ DEVICE void gradient_sums(double *partial, const T *x, const T *dy, const T *y, 
 FOR_EACH_TYPE(BATCH_NORM_GRADIENT_SUMS)
 
 // From these sums: DGAMMA (+)= the second times 1/std, DBETA (+)= the first. 1/std is inv_std, or with frozen statistics 1/sqrt(run_var + epsilon). Where
-// scale is given, also the function dx = scale·dy + slope·(x-mean) + shift of the input's gradient.
+// scale is given, also the function dx = scale·dy + slope·(x-mean) + shift of the input's gradient; the statistics are those of `values` elements a channel.
 EXPORT_KERNEL(batch_norm_gradients_f32, threads, 4,
 			  (const double *__restrict__ partial, const float *__restrict__ gamma, const float *__restrict__ inv_std,
-			   const float *__restrict__ run_var, float *dgamma, float *dbeta, float *scale, float *slope, float *shift, index_t rows, int channels,
+			   const float *__restrict__ run_var, float *dgamma, float *dbeta, float *scale, float *slope, float *shift, index_t values, int channels,
 			   int parts, float epsilon, int accumulate)) {
 	const int c = warp_channel();
 	if (c >= channels) return;
 	const double sum = sum_of_parts(partial, 0, c, channels, parts), raw = sum_of_parts(partial, 1, c, channels, parts);
 	if (threadIdx.x % 32 != 0) return;
 	const double inverse = inv_std ? static_cast<double>(inv_std[c]) : 1 / sqrt(static_cast<double>(run_var[c]) + epsilon);
-	const double product = raw * inverse, n = static_cast<double>(rows);
+	const double product = raw * inverse, n = static_cast<double>(values);
 	dgamma[c] = static_cast<float>(accumulate ? dgamma[c] + product : product);
 	dbeta[c] = static_cast<float>(accumulate ? dbeta[c] + sum : sum);
 	if (scale) {
@@ -299,3 +300,54 @@ DEVICE void frozen_backward(T *dx, const T *dy, const T *y, T *residual, const f
 		frozen_backward<Width>(dx, dy, y, residual, gamma, run_var, epsilon, act, accumulate_residual, accumulate, lanes, rows, channels);  \
 	}
 FOR_EACH_STORAGE(BATCH_NORM_FROZEN_BACKWARD)
+
+// Y = the largest act(scale·(X - mean) + shift) of each window, ARG = its tap, LARGEST = X there. The activation comes first: what it makes equal, as zeros
+// behind ReLU, is a tie.
+template <int Width, class T>
+DEVICE void pooled_forward(T *y, float *arg, T *largest, const T *x, const float *mean, const float *scale, const float *shift, int act, int lanes, WINDOW) {
+	for_each_row<Width>(static_cast<index_t>(images) * out_rows * out_columns, channels, lanes, [&](index_t number, int c) {
+		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), s = load<Width>(shift + c);
+		const auto normalized = [&](const Vector<Width> &v) {
+			return each<Width>([&](int i) { return activate(act, k.v[i] * (v.v[i] - m.v[i]) + s.v[i]); });
+		};
+		const Pixel o = pixel_of(number, out_rows, out_columns);
+		Vector<Width> element;
+		const Largest<Width> best = largest_of<Width>(x, WINDOW_ROWS, WINDOW_COLUMNS, o, channels, c, normalized, &element);
+		const index_t at = number * channels + c;
+		store<Width>(y + at, best.value);
+		store<Width>(arg + at, best.tap);
+		store<Width>(largest + at, element);
+	});
+}
+
+#define BATCH_NORM_MAX_POOL_FORWARD(suffix, T, Width, blocks)                                                                               \
+	EXPORT_KERNEL(batch_norm_max_pool_forward##suffix, threads, blocks,                                                                     \
+				  (T *y, float *arg, T *largest, const T *__restrict__ x, const float *__restrict__ mean, const float *__restrict__ scale,  \
+				   const float *__restrict__ shift, int act, int lanes, WINDOW)) {                                                          \
+		pooled_forward<Width>(y, arg, largest, x, mean, scale, shift, act, lanes, WINDOW_ARGUMENTS);                                        \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_MAX_POOL_FORWARD)
+
+// DX (+)= scale·G + slope·(X-mean) + shift with G = the sum of DY·act'(Y) over the windows whose ARG is this pixel. DX may be X.
+template <int Width, class T>
+DEVICE void pooled_backward(T *dx, const T *x, const T *dy, const T *y, const float *arg, const float *mean, const float *scale, const float *slope,
+							const float *shift, int act, int accumulate, int lanes, WINDOW) {
+	for_each_row<Width>(static_cast<index_t>(images) * height * width, channels, lanes, [&](index_t number, int c) {
+		const auto gradient = [&](index_t o) { return upstream<Width>(dy, y, act, o); };
+		const Pixel i = pixel_of(number, height, width);
+		const Vector<Width> g = sum_to_largest<Width>(arg, WINDOW_ROWS, WINDOW_COLUMNS, i, channels, c, gradient);
+		const Vector<Width> m = load<Width>(mean + c), k = load<Width>(scale + c), l = load<Width>(slope + c), s = load<Width>(shift + c);
+		const index_t at = number * channels + c;
+		const Vector<Width> v = load<Width>(x + at);
+		put<Width>(dx + at, each<Width>([&](int j) { return k.v[j] * g.v[j] + l.v[j] * (v.v[j] - m.v[j]) + s.v[j]; }), accumulate);
+	});
+}
+
+#define BATCH_NORM_MAX_POOL_BACKWARD(suffix, T, Width, blocks)                                                                              \
+	EXPORT_KERNEL(batch_norm_max_pool_backward##suffix, threads, blocks,                                                                    \
+				  (T *dx, const T *x, const T *__restrict__ dy, const T *__restrict__ y, const float *__restrict__ arg,                     \
+				   const float *__restrict__ mean, const float *__restrict__ scale, const float *__restrict__ slope,                        \
+				   const float *__restrict__ shift, int act, int accumulate, int lanes, WINDOW)) {                                          \
+		pooled_backward<Width>(dx, x, dy, y, arg, mean, scale, slope, shift, act, accumulate, lanes, WINDOW_ARGUMENTS);                     \
+	}
+FOR_EACH_STORAGE(BATCH_NORM_MAX_POOL_BACKWARD)

@@ -72,6 +72,10 @@ package kernel
 // #cgo nocallback cnn_run_max_forward
 // #cgo noescape cnn_run_max_backward
 // #cgo nocallback cnn_run_max_backward
+// #cgo noescape cnn_run_affine_max
+// #cgo nocallback cnn_run_affine_max
+// #cgo noescape cnn_run_affine_max_backward
+// #cgo nocallback cnn_run_affine_max_backward
 // #cgo noescape cnn_run_mean_forward
 // #cgo nocallback cnn_run_mean_forward
 // #cgo noescape cnn_run_mean_backward

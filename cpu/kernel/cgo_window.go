@@ -17,6 +17,20 @@ func (m *Image) MaxBackward(dy, arg, dx []float32, n int, add bool) {
 	C.cnn_run_max_backward(image(m), first(dy), first(arg), first(dx), C.int64_t(n), truth(add))
 }
 
+// AffineMax writes grid rows [r0, r1) of all images: the largest of the elements act(scale·(x-center) + shift) of each window to y, their taps to arg, and the
+// x of which they were made to from.
+func (m *Image) AffineMax(scale, center, shift []float32, act int, y, arg, from []float32, r0, r1 int) {
+	C.cnn_run_affine_max(image(m), first(scale), first(center), first(shift), C.int64_t(act), first(y), first(arg), first(from), C.int64_t(r0),
+		C.int64_t(r1))
+}
+
+// AffineMaxBackward computes rows [r0, r1) of all images of dx (+)= scale·g + slope·(x-mean) + shift, where g is the sum of dy·act'(y) over the windows in
+// which the element was the largest. dx may be the image itself; without an activation there is no y.
+func (m *Image) AffineMaxBackward(dy, y []float32, act int, arg, dx, scale, slope, mean, shift []float32, r0, r1 int, add bool) {
+	C.cnn_run_affine_max_backward(image(m), first(dy), first(y), C.int64_t(act), first(arg), first(dx), first(scale), first(slope), first(mean),
+		first(shift), truth(add), C.int64_t(r0), C.int64_t(r1))
+}
+
 // MeanForward averages rows [r0, r1) of all images of (h, w, c) into y.
 func MeanForward(x, y []float32, h, w, c int, rows, cols []Taps, r0, r1 int) {
 	r, p := taps(rows)

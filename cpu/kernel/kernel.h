@@ -161,6 +161,14 @@ typedef struct { int64_t first, step, count, divisor; } cnn_taps;
 	X(max_forward, (const cnn_image *m, float *y, float *arg, int64_t row0, int64_t row1), (m, y, arg, row0, row1)) /* pool.h */       \
 	X(max_backward, (const cnn_image *m, const float *dy, const float *arg, float *dx, int64_t n, int64_t accumulate),                 \
 		(m, dy, arg, dx, n, accumulate))                                                                                           \
+	X(affine_max,                                                                                                                      \
+		(const cnn_image *m, const float *scale, const float *center, const float *shift, int64_t act, float *y, float *arg,       \
+			float *largest, int64_t row0, int64_t row1),                                                                       \
+		(m, scale, center, shift, act, y, arg, largest, row0, row1)) /* normpool.h */                                              \
+	X(affine_max_backward,                                                                                                             \
+		(const cnn_image *m, const float *dy, const float *y, int64_t act, const float *arg, float *dx, const float *scale,        \
+			const float *slope, const float *mean, const float *shift, int64_t accumulate, int64_t row0, int64_t row1),        \
+		(m, dy, y, act, arg, dx, scale, slope, mean, shift, accumulate, row0, row1))                                               \
 	X(mean_forward,                                                                                                                    \
 		(const float *x, float *y, int64_t h, int64_t w, int64_t c, const cnn_taps *rows, int64_t p, const cnn_taps *cols,         \
 			int64_t q, int64_t row0, int64_t row1),                                                                            \

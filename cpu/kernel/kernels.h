@@ -27,6 +27,7 @@
 #include "narrow.h"
 #include "optim.h"
 #include "pool.h"
+#include "normpool.h"
 #include "reduce.h"
 #include "spacetodepth.h"
 #include "spread.h"

@@ -60,7 +60,13 @@ func AffineBackward(dx, dy, y []float32, act int, x, scale, slope, mean, shift [
 }
 func (*Image) MaxForward(y, arg []float32, r0, r1 int)            { panic(missing) }
 func (*Image) MaxBackward(dy, arg, dx []float32, n int, add bool) { panic(missing) }
-func (*Image) NarrowScratch(int) int                              { panic(missing) }
+func (*Image) AffineMax(scale, center, shift []float32, act int, y, arg, from []float32, r0, r1 int) {
+	panic(missing)
+}
+func (*Image) AffineMaxBackward(dy, y []float32, act int, arg, dx, scale, slope, mean, shift []float32, r0, r1 int, add bool) {
+	panic(missing)
+}
+func (*Image) NarrowScratch(int) int { panic(missing) }
 func (*Image) NarrowFilter(_ []float32, _ int, _ []float32, r0, r1 int, _ bool, _ []float32) {
 	panic(missing)
 }

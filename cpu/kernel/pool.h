@@ -1,29 +1,33 @@
 // Pooling. The loops run over channels innermost, where image and result are contiguous.
 
+// taps_inside returns which taps of a window lie in an image along one axis of n pixels, where the first tap is at pixel `first`. One of them does.
+INLINE range taps_inside(int64_t first, int64_t taps, int64_t dilation, int64_t n) {
+	range t = {0, taps};
+	while (first + t.first * dilation < 0) t.first++;
+	while (first + (t.last - 1) * dilation >= n) t.last--;
+	return t;
+}
+
 // max_forward writes grid rows [row0, row1) of all images: the largest element of each window to y and its tap's number to arg, which may
 // be NULL. Every window touches the image.
 static void max_forward(const cnn_image *m, float *y, float *arg, int64_t row0, int64_t row1) {
 	for (int64_t row = row0; row < row1; row++) {
 		const float *image = m->x + row / m->p * m->h * m->w * m->c;
 		const int64_t h0 = row % m->p * m->step_h + m->first_h;
+		const range rows = taps_inside(h0, m->rows, m->dil_h, m->h);
 		for (int64_t q = 0; q < m->q; q++) {
 			const int64_t w0 = q * m->step_w + m->first_w, o = (row * m->q + q) * m->c;
+			const range cols = taps_inside(w0, m->cols, m->dil_w, m->w);
 			for (int64_t c = 0; c < m->c; c += VL) {
 				const int64_t k = m->c - c < VL ? m->c - c : VL;
-				vf best = vset(0), at = vset(0);
-				int first = 1;
-				for (int64_t t = 0; t < m->rows; t++) {
-					const int64_t h = h0 + t * m->dil_h;
-					if ((uint64_t)h >= (uint64_t)m->h)
-						continue;
-					for (int64_t u = 0; u < m->cols; u++) {
-						const int64_t w = w0 + u * m->dil_w;
-						if ((uint64_t)w >= (uint64_t)m->w)
-							continue;
-						const vf v = vloadn(image + (h * m->w + w) * m->c + c, k), pos = vset((float)(t * m->cols + u));
-						at = first ? pos : vtake(v, best, pos, at);
-						best = first ? v : vtake(v, best, v, best);
-						first = 0;
+				vf best = vset(-__builtin_inff()), at = vset((float)(rows.first * m->cols + cols.first));
+				for (int64_t t = rows.first; t < rows.last; t++) {
+					const float *in = image + ((h0 + t * m->dil_h) * m->w + w0 + cols.first * m->dil_w) * m->c + c;
+					vf tap = vset((float)(t * m->cols + cols.first));
+					for (int64_t u = cols.first; u < cols.last; u++, in += m->dil_w * m->c, tap += vset(1)) {
+						const vf v = vloadn(in, k);
+						at = vtake(v, best, tap, at);
+						best = vtake(v, best, v, best);
 					}
 				}
 				vstoren(y + o + c, best, k);

@@ -11,6 +11,7 @@
 //	vequal         x where a == b, else 0
 //	vpairs         the sums of neighbouring lanes: those of a, then those of b
 //	vtwice         each lane of half h of a (0 or 1) twice
+//	vlarger        x where u > m, else y
 //	vtake          x where u is larger than m, else y; a NaN is larger than anything, and nothing is larger than a NaN
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,7 @@ INLINE vf vpow2(vf n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_
 INLINE vf vpositive(vf a, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
 INLINE float vsum(vf a) { return _mm512_reduce_add_ps(a); }
 INLINE vf vequal(vf a, vf b, vf x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
+INLINE vf vlarger(vf u, vf m, vf x, vf y) { return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(u, m, _CMP_GT_OQ), x); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(u, m, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(m, m, _CMP_ORD_Q), x);
 }
@@ -71,6 +73,7 @@ INLINE float vsum(vf a) {
 	return _mm_cvtss_f32(_mm_add_ss(t, _mm_movehdup_ps(t)));
 }
 INLINE vf vequal(vf a, vf b, vf x) { return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ), x); }
+INLINE vf vlarger(vf u, vf m, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(u, m, _CMP_GT_OQ)); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) {
 	return _mm256_blendv_ps(y, x, _mm256_and_ps(_mm256_cmp_ps(u, m, _CMP_NLE_UQ), _mm256_cmp_ps(m, m, _CMP_ORD_Q)));
 }
@@ -107,6 +110,7 @@ INLINE vf vmin(vf a, vf b) { return vchoose(a < b, a, b); }
 INLINE vf vmax(vf a, vf b) { return vchoose(a > b, a, b); }
 INLINE float vsum(vf a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 INLINE vf vequal(vf a, vf b, vf x) { return (vf)((a == b) & (vi)x); }
+INLINE vf vlarger(vf u, vf m, vf x, vf y) { return vchoose(u > m, x, y); }
 INLINE vf vtake(vf u, vf m, vf x, vf y) { return vchoose(~(u <= m) & (m == m), x, y); }
 INLINE vf vpairs(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7); }
 INLINE vf vtwice(vf a, const int h) { return h ? __builtin_shufflevector(a, a, 2, 2, 3, 3) : __builtin_shufflevector(a, a, 0, 0, 1, 1); }

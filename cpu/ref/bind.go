@@ -147,6 +147,10 @@ func (b *binder) bind(c device.Call) func() {
 		return batchNormBackward(b, c)
 	case device.BatchNormFrozenBackward:
 		return batchNormFrozenBackward(b, c)
+	case device.BatchNormMaxPoolForward:
+		return batchNormMaxPoolForward(b, c)
+	case device.BatchNormMaxPoolBackward:
+		return batchNormMaxPoolBackward(b, c)
 	case device.FoldBatchNorm:
 		return foldBatchNorm(b, c)
 	case device.LRNForward:

@@ -204,6 +204,66 @@ func TestBatchNormGradient(t *testing.T) {
 	}
 }
 
+func TestBatchNormMaxPoolGradient(t *testing.T) {
+	for i, w := range windows {
+		if w.N*w.H*w.W < 2 {
+			continue
+		}
+		for act := device.Identity; act <= device.Sigmoid; act++ {
+			r := newRig(t, i)
+			in, out, ch := w.In(), w.Out(w.C), w.C
+			x, dx, y, dy, arg, largest := r.normal(in), r.alloc(in), r.alloc(out), r.normal(out), r.alloc(out), r.alloc(out)
+			gamma, beta, dGamma, dBeta := r.normal(ch), r.normal(ch), r.alloc(ch), r.alloc(ch)
+			mean, invStd := r.alloc(ch), r.alloc(ch)
+			t.Run(fmt.Sprintf("window %d,%v", i, act), func(t *testing.T) {
+				gradient{
+					forward: []device.Call{device.BatchNormMaxPoolForward{Window: w, Eps: 1e-3, Momentum: 0.1, Act: act, X: x, Y: y, Arg: arg, Largest: largest,
+						Gamma: gamma, Beta: beta, RunMean: r.alloc(ch), RunVar: r.alloc(ch), Mean: mean, InvStd: invStd}},
+					backward: []device.Call{device.BatchNormMaxPoolBackward{Window: w, Act: act, X: x, DX: dx, Arg: arg, Largest: largest, Y: y, DY: dy,
+						Gamma: gamma, Mean: mean, InvStd: invStd, DGamma: dGamma, DBeta: dBeta}},
+					out: y, dout: dy, pairs: pairs{"x": {x, dx}, "gamma": {gamma, dGamma}, "beta": {beta, dBeta}},
+				}.check(t, r)
+			})
+		}
+	}
+}
+
+// A batch norm and a max-pooling in one call give what two calls give.
+func TestBatchNormMaxPoolEqualsItsParts(t *testing.T) {
+	for i, w := range windows {
+		if w.N*w.H*w.W < 2 {
+			continue
+		}
+		r := newRig(t, i)
+		in, out, ch, rows := w.In(), w.Out(w.C), w.C, w.N*w.H*w.W
+		x, dy, gamma, beta := r.normal(in), r.normal(out), r.normal(ch), r.normal(ch)
+		var got, want []device.Mem
+		result := func(list *[]device.Mem, n int) device.Mem {
+			m := r.alloc(n)
+			*list = append(*list, m)
+			return m
+		}
+		f := device.BatchNormMaxPoolForward{Window: w, Eps: 1e-3, Momentum: 0.1, Act: device.ReLU, X: x, Gamma: gamma, Beta: beta, Largest: r.alloc(out),
+			Y: result(&got, out), Arg: result(&got, out), RunMean: result(&got, ch), RunVar: result(&got, ch), Mean: result(&got, ch), InvStd: result(&got, ch)}
+		r.run(f, device.BatchNormMaxPoolBackward{Window: w, Act: f.Act, X: x, Arg: f.Arg, Largest: f.Largest, Y: f.Y, DY: dy, Gamma: gamma, Mean: f.Mean,
+			InvStd: f.InvStd, DX: result(&got, in), DGamma: result(&got, ch), DBeta: result(&got, ch)})
+		normal, dNormal := r.alloc(in), r.alloc(in)
+		p := device.MaxPoolForward{Window: w, X: normal, Y: result(&want, out), Arg: result(&want, out)}
+		n := device.BatchNormForward{Rows: rows, C: ch, Eps: 1e-3, Momentum: 0.1, Act: device.ReLU, X: x, Y: normal, Gamma: gamma, Beta: beta,
+			RunMean: result(&want, ch), RunVar: result(&want, ch), Mean: result(&want, ch), InvStd: result(&want, ch)}
+		r.run(n, p, device.MaxPoolBackward{Window: w, DY: dy, Arg: p.Arg, DX: dNormal}, device.BatchNormBackward{
+			EpilogueGradient: device.EpilogueGradient{Act: n.Act, Y: normal}, Rows: rows, C: ch, X: x, DY: dNormal, Gamma: gamma, Mean: n.Mean, InvStd: n.InvStd,
+			DX: result(&want, in), DGamma: result(&want, ch), DBeta: result(&want, ch)})
+		for k := range got {
+			for j, v := range r.dev.Float64s(got[k]) {
+				if u := r.dev.Float64s(want[k])[j]; !near(v, u, 1e-12) {
+					t.Fatalf("window %d: element %d of result %d is %v, in two calls %v", i, j, k, v, u)
+				}
+			}
+		}
+	}
+}
+
 func TestLRNGradient(t *testing.T) {
 	for _, size := range []int{1, 2, 5, 9} {
 		t.Run(fmt.Sprint("size ", size), func(t *testing.T) {

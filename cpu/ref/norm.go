@@ -6,32 +6,48 @@ import (
 	"github.com/cnnctl/cnnctl/device"
 )
 
+// batchStatistics are what a batch norm computes of its input before it normalises.
+type batchStatistics struct {
+	runMean, runVar, mean, invStd []float64
+	eps, momentum                 float64
+}
+
+func (b *binder) batchStatistics(runMean, runVar, mean, invStd device.Mem, c int, eps, momentum float32) batchStatistics {
+	return batchStatistics{b.mem(runMean, c), b.mem(runVar, c), b.mem(mean, c), b.mem(invStd, c), float64(eps), float64(momentum)}
+}
+
+// compute computes them from x, (rows, C).
+func (s batchStatistics) compute(x []float64) {
+	channels := len(s.mean)
+	rows := float64(len(x) / channels)
+	for c := range channels {
+		mu := 0.0
+		for i := c; i < len(x); i += channels {
+			mu += x[i]
+		}
+		mu /= rows
+		squares := 0.0
+		for i := c; i < len(x); i += channels {
+			d := x[i] - mu
+			squares += d * d
+		}
+		s.mean[c] = mu
+		s.invStd[c] = 1 / math.Sqrt(squares/rows+s.eps)
+		s.runMean[c] = (1-s.momentum)*s.runMean[c] + s.momentum*mu
+		s.runVar[c] = (1-s.momentum)*s.runVar[c] + s.momentum*squares/(rows-1)
+	}
+}
+
 func batchNormForward(b *binder, f device.BatchNormForward) func() {
 	x, y := b.in(f.X, f.Rows*f.C, f.Type), b.out(f.Y, f.Rows*f.C, f.Type)
 	e := b.epilogue(device.Epilogue{Residual: f.Residual, Act: f.Act}, f.Rows, f.C, f.Type)
 	gamma, beta := b.mem(f.Gamma, f.C), b.mem(f.Beta, f.C)
-	runMean, runVar := b.mem(f.RunMean, f.C), b.mem(f.RunVar, f.C)
-	mean, invStd := b.mem(f.Mean, f.C), b.mem(f.InvStd, f.C)
-	rows, momentum := float64(f.Rows), float64(f.Momentum)
+	s := b.batchStatistics(f.RunMean, f.RunVar, f.Mean, f.InvStd, f.C, f.Eps, f.Momentum)
 	return func() {
-		for c := range f.C {
-			mu := 0.0
-			for r := range f.Rows {
-				mu += x[r*f.C+c]
-			}
-			mu /= rows
-			squares := 0.0
-			for r := range f.Rows {
-				d := x[r*f.C+c] - mu
-				squares += d * d
-			}
-			mean[c] = mu
-			invStd[c] = 1 / math.Sqrt(squares/rows+float64(f.Eps))
-			for r := range f.Rows {
-				y[r*f.C+c] = e.apply(gamma[c]*(x[r*f.C+c]-mu)*invStd[c]+beta[c], r*f.C+c, c)
-			}
-			runMean[c] = (1-momentum)*runMean[c] + momentum*mu
-			runVar[c] = (1-momentum)*runVar[c] + momentum*squares/(rows-1)
+		s.compute(x)
+		for i, v := range x {
+			c := i % f.C
+			y[i] = e.apply(gamma[c]*(v-s.mean[c])*s.invStd[c]+beta[c], i, c)
 		}
 	}
 }

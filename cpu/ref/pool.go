@@ -31,20 +31,23 @@ func pixels(v device.Window, n, p, q, c int, f func(x, pos int)) {
 
 func maxPoolForward(b *binder, f device.MaxPoolForward) func() {
 	x, y, arg := b.in(f.X, f.In(), f.Type), b.out(f.Y, f.Out(f.C), f.Type), b.mem(f.Arg, f.Out(f.C))
-	return func() {
-		windows(f.Window, func(i, n, p, q, c int) {
-			best, at := 0.0, -1
-			pixels(f.Window, n, p, q, c, func(j, pos int) {
-				if v := x[j]; at < 0 || v > best || v != v && best == best {
-					best, at = v, pos
-				}
-			})
-			y[i] = best
-			if arg != nil {
-				arg[i] = float64(at)
+	return func() { findLargest(f.Window, x, y, arg) }
+}
+
+// findLargest writes the largest elements of the windows over x to y, and their positions to arg unless that is nil.
+func findLargest(v device.Window, x, y, arg []float64) {
+	windows(v, func(i, n, p, q, c int) {
+		best, at := 0.0, -1
+		pixels(v, n, p, q, c, func(j, pos int) {
+			if u := x[j]; at < 0 || u > best || u != u && best == best {
+				best, at = u, pos
 			}
 		})
-	}
+		y[i] = best
+		if arg != nil {
+			arg[i] = float64(at)
+		}
+	})
 }
 
 func maxPoolBackward(b *binder, g device.MaxPoolBackward) func() {
@@ -53,14 +56,19 @@ func maxPoolBackward(b *binder, g device.MaxPoolBackward) func() {
 		if !g.Accumulate {
 			clear(dx)
 		}
-		windows(g.Window, func(i, n, p, q, c int) {
-			pixels(g.Window, n, p, q, c, func(j, pos int) {
-				if float64(pos) == arg[i] {
-					dx[j] += dy[i]
-				}
-			})
-		})
+		passToLargest(g.Window, dy, arg, dx)
 	}
+}
+
+// passToLargest adds dy to the elements of dx that were largest in their windows.
+func passToLargest(v device.Window, dy, arg, dx []float64) {
+	windows(v, func(i, n, p, q, c int) {
+		pixels(v, n, p, q, c, func(j, pos int) {
+			if float64(pos) == arg[i] {
+				dx[j] += dy[i]
+			}
+		})
+	})
 }
 
 func avgPoolForward(b *binder, f device.AvgPoolForward) func() {

@@ -199,7 +199,7 @@ func Cases(p device.Precision) []Case {
 	var list []Case
 	for _, family := range [][]Case{
 		gemmCases(), convCases(), biasGradCases(), maxPoolCases(), avgPoolCases(), adaptiveCases(), actCases(), elementwiseCases(),
-		dropoutCases(), batchNormCases(), foldBatchNormCases(), lrnCases(), softmaxCases(), crossEntropyCases(), sgdCases(), adamWCases(), rmsPropCases(),
+		dropoutCases(), batchNormCases(), batchNormMaxPoolCases(), foldBatchNormCases(), lrnCases(), softmaxCases(), crossEntropyCases(), sgdCases(), adamWCases(), rmsPropCases(),
 		reductionCases(), recordCases(), normalizeCases(),
 	} {
 		for i, c := range family {
