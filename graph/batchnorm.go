@@ -82,6 +82,10 @@ func (b BatchNorm) Forward(e *Emit, n *Node) {
 		e.err = fmt.Errorf("layer %s (%v): %w: one value per channel has no variance; use a batch size of at least 2 or larger images", n.Name, b, ErrShape)
 		return
 	}
+	if pool := e.Pool(n); pool != nil {
+		b.forwardPooled(e, n, pool)
+		return
+	}
 	f := device.BatchNormForward{Rows: rows, C: c, Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y, Residual: e.Residual(n), Act: e.Act(n),
 		Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar),
 		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)}
@@ -92,8 +96,7 @@ func (b BatchNorm) Forward(e *Emit, n *Node) {
 	}
 }
 
-// Backward implements Op. The gradients of scale and shift are needed on the way to the input's, so that where only one of the two is
-// trained the other goes to scratch memory.
+// Backward implements Op.
 func (b BatchNorm) Backward(e *Emit, n *Node) {
 	rows, c := b.sizes(e, n)
 	if b.Frozen(n) {
@@ -106,19 +109,29 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 		}
 		return
 	}
-	k := device.BatchNormBackward{Rows: rows, C: c, Type: e.Type(), X: e.In(n, 0), Gamma: e.Param(n, bnGamma), Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)}
-	scratch := func(i int) device.Mem {
-		if e.Trains(n, i) {
-			return e.ParamGrad(n, i)
-		}
-		return e.Scratch(c)
+	if pool := e.Pool(n); pool != nil {
+		b.backwardPooled(e, n, pool)
+		return
 	}
-	k.DGamma, k.DBeta = scratch(bnGamma), scratch(bnBeta)
+	k := device.BatchNormBackward{Rows: rows, C: c, Type: e.Type(), X: e.In(n, 0), Gamma: e.Param(n, bnGamma), Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)}
+	k.DGamma, k.DBeta = e.normGrads(n)
 	k.DY, k.EpilogueGradient = e.Upstream(n)
 	if e.NeedsGradIn(n, 0) {
 		k.DX, k.Accumulate = e.GradIn(n, 0)
 	}
 	e.doBackward(k, k.DY, k.DX, k.EpilogueGradient)
+}
+
+// normGrads returns the gradients by the scale and the shift of n, a batch norm. Both are needed on the way to the input's, so that where only one of the two
+// is trained the other goes to scratch memory.
+func (e *Emit) normGrads(n *Node) (gamma, beta device.Mem) {
+	grad := func(i int) device.Mem {
+		if e.Trains(n, i) {
+			return e.ParamGrad(n, i)
+		}
+		return e.Scratch(n.Params[i].Len())
+	}
+	return grad(bnGamma), grad(bnBeta)
 }
 
 // doBackward lets the residual's gradient take over the memory of dy, or else dx.

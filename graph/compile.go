@@ -193,7 +193,7 @@ func (e *Emit) emit() {
 	e.operands()
 	for _, n := range e.g.nodes[1:] {
 		e.node = n
-		if e.part[n.index] && e.root[n.index] == n.index { // else the output is the input, or the call before has made it
+		if e.part[n.index] && e.computes(n) {
 			n.Op.Forward(e, n)
 		}
 	}

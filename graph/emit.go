@@ -20,6 +20,7 @@ type Emit struct {
 	fused   []device.Act       // node index -> activation that the node applies to its own output
 	folded  []*Node            // node index -> batch norm in the node's weights, or nil
 	added   []*Node            // node index -> node whose output the node adds to its own, or nil
+	pooled  []*Node            // node index -> max-pooling that the node applies to its own output, or nil
 	needs   []bool             // node index -> a trainable parameter lies at or above the node
 	part    []bool             // node index -> the program computes the node
 	bufs    map[bufKey]*buffer // everything in the arena
@@ -131,7 +132,7 @@ func (e *Emit) Out(n *Node) device.Mem {
 	if r == 0 && e.Type() == device.Float32 {
 		return e.batch()
 	}
-	return e.useOf(e.Type(), bufKey{bufOut, r, 0}, e.cfg.batch*n.Out.Size())
+	return e.useOf(e.Type(), bufKey{bufOut, r, 0}, e.cfg.batch*e.g.nodes[r].Out.Size())
 }
 
 // batch returns the images of the batch as the host has left them, (N, H, W, C) in float32.
@@ -141,7 +142,8 @@ func (e *Emit) batch() device.Mem {
 
 // Grad returns the gradient of the loss by the output of n.
 func (e *Emit) Grad(n *Node) device.Mem {
-	return e.useOf(e.Type(), bufKey{bufGrad, e.root[n.index], 0}, e.cfg.batch*n.Out.Size())
+	r := e.root[n.index]
+	return e.useOf(e.Type(), bufKey{bufGrad, r, 0}, e.cfg.batch*e.g.nodes[r].Out.Size())
 }
 
 // GradIn returns the gradient by input i of n, and whether a value is there that must be added to. The first consumer of an output
@@ -182,7 +184,11 @@ func (e *Emit) ParamGrad(n *Node, i int) device.Mem {
 
 // Saved returns tensor i of those that n's signature listed as saved. Its contents last from the forward to the backward pass.
 func (e *Emit) Saved(n *Node, i int) device.Mem {
-	return e.use(bufKey{bufSaved, n.index, i}, e.cfg.batch*n.saved[i].PerSample+n.saved[i].Fixed)
+	s, t := n.saved[i], device.Float32
+	if s.Activations {
+		t = e.Type()
+	}
+	return e.useOf(t, bufKey{bufSaved, n.index, i}, e.cfg.batch*s.PerSample+s.Fixed)
 }
 
 // Scratch returns memory of a number of elements that only the next call uses.
@@ -203,6 +209,9 @@ func (e *Emit) Residual(n *Node) device.Mem {
 	}
 	return device.Mem{}
 }
+
+// Pool returns the max-pooling that n must apply to its own output because that layer was fused into it, or nil. Out and Grad are then of the pooled output.
+func (e *Emit) Pool(n *Node) *Node { return e.pooled[n.index] }
 
 // Upstream returns the gradient by the output of n, as Grad does, and what n's backward call must do to take it back through the sum and the
 // activation that were fused into n. It is GradIn for the residual, so call it at most once, and before GradIn.

@@ -15,7 +15,7 @@ type joiner interface {
 func (e *Emit) resolve() {
 	n := len(e.g.nodes)
 	e.root, e.host, e.fused, e.needs = make([]int, n), make([]int, n), make([]device.Act, n), make([]bool, n)
-	e.folded, e.added = make([]*Node, n), make([]*Node, n)
+	e.folded, e.added, e.pooled = make([]*Node, n), make([]*Node, n), make([]*Node, n)
 	e.part = e.g.above(e.cfg.until)
 	for i, node := range e.g.nodes {
 		e.root[i], e.host[i] = i, i
@@ -28,7 +28,7 @@ func (e *Emit) resolve() {
 		for _, p := range node.Params {
 			e.needs[i] = e.needs[i] || e.cfg.train && p.Trainable()
 		}
-		if v, ok := node.Op.(viewer); ok && v.view(e.cfg.train) {
+		if e.views(node) {
 			e.root[i] = e.root[node.In[0].index]
 		} else if host := e.fuse(node); host != nil {
 			e.root[i], e.host[i] = e.root[host.index], host.index
@@ -38,13 +38,19 @@ func (e *Emit) resolve() {
 
 // passes reports whether the gradient of n's output needs no call of n to become that of its inputs: it is theirs already, or a joiner takes it through.
 func (e *Emit) passes(n *Node) bool {
-	if v, ok := n.Op.(viewer); ok && v.view(e.cfg.train) {
-		return true
-	}
 	host := e.host[n.index]
 	_, joins := e.g.nodes[host].Op.(joiner)
-	return joins && host != n.index
+	return e.views(n) || joins && host != n.index
 }
+
+// views reports whether n's output is its input.
+func (e *Emit) views(n *Node) bool {
+	v, ok := n.Op.(viewer)
+	return ok && v.view(e.cfg.train)
+}
+
+// computes reports whether n has a call of its own: its output is not its input, and no call before has made it.
+func (e *Emit) computes(n *Node) bool { return e.host[n.index] == n.index && !e.views(n) }
 
 // fuse makes node a part of the call of a layer before it, if it can be one, and returns that layer, or nil.
 func (e *Emit) fuse(node *Node) *Node {
@@ -53,7 +59,7 @@ func (e *Emit) fuse(node *Node) *Node {
 	switch op := node.Op.(type) {
 	case Activation:
 		// The activation's output replaces its input in memory: no one else reads the input, and the derivative needs the output only.
-		if _, ok := host.Op.(fuser); ok && in.uses == 1 && e.fused[host.index] == device.Identity {
+		if _, ok := host.Op.(fuser); ok && in.uses == 1 && e.fused[host.index] == device.Identity && e.pooled[host.index] == nil {
 			e.fused[host.index] = op.Kind
 			return host
 		}
@@ -64,6 +70,13 @@ func (e *Emit) fuse(node *Node) *Node {
 		}
 	case Add:
 		return e.fuseSum(node)
+	case MaxPool:
+		// No one else reads what is pooled, so it need not be in memory: neither pass reads more of it than what was largest.
+		if n, ok := host.Op.(BatchNorm); ok && e.cfg.train && !n.Frozen(host) && !host.Out.Flat && in.uses == 1 && e.added[host.index] == nil && e.pooled[host.index] == nil {
+			e.pooled[host.index] = node
+			e.root[host.index], e.root[in.index] = node.index, node.index
+			return host
+		}
 	}
 	return nil
 }

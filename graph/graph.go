@@ -33,8 +33,11 @@ type Sig struct {
 	Saved []Saved
 }
 
-// Saved is the size of one such tensor: PerSample elements for each sample of the batch, and Fixed elements once.
-type Saved struct{ PerSample, Fixed int }
+// Saved is the size of one such tensor: PerSample elements for each sample of the batch, and Fixed elements once, of float32 or of the type of activations.
+type Saved struct {
+	PerSample, Fixed int
+	Activations      bool
+}
 
 // A viewer is an op that can pass its input on unchanged: then no call runs and no memory is taken.
 type viewer interface{ view(training bool) bool }

@@ -13,6 +13,12 @@ func (m MaxPool) String() string {
 	return "max-pool " + m.describe(square(m.Size))
 }
 
+// The tensors that a max-pooling saves: the positions of the largest values and, in the call of a batch norm, what these were before they were normalised.
+const (
+	poolArg = iota
+	poolLargest
+)
+
 // checkPoolPadding reports padding that would leave a window without any pixel of the image.
 func checkPoolPadding(w Window, p Padding) error {
 	for i, side := range [2][2]int{{p.Top, p.Bottom}, {p.Left, p.Right}} {
@@ -34,7 +40,7 @@ func (m MaxPool) Infer(in []Shape) (Sig, error) {
 		return Sig{}, err
 	}
 	out := Shape{H: w.P, W: w.Q, C: w.C}
-	return Sig{Out: out, Saved: []Saved{{PerSample: out.Size()}}}, nil
+	return Sig{Out: out, Saved: []Saved{poolArg: {PerSample: out.Size()}, poolLargest: {PerSample: out.Size(), Activations: true}}}, nil
 }
 
 // Geometry returns the window and the padding of m on images of shape in, which Infer has accepted.
@@ -53,7 +59,7 @@ func (m MaxPool) geometry(e *Emit, n *Node) device.Window {
 func (m MaxPool) Forward(e *Emit, n *Node) {
 	f := device.MaxPoolForward{Window: m.geometry(e, n), Type: e.Type(), X: e.In(n, 0), Y: e.Out(n)}
 	if e.Training() && e.NeedsGradIn(n, 0) {
-		f.Arg = e.Saved(n, 0)
+		f.Arg = e.Saved(n, poolArg)
 	}
 	e.Do(f)
 }
@@ -61,5 +67,5 @@ func (m MaxPool) Forward(e *Emit, n *Node) {
 // Backward implements Op.
 func (m MaxPool) Backward(e *Emit, n *Node) {
 	dx, acc := e.GradIn(n, 0)
-	e.Do(device.MaxPoolBackward{Window: m.geometry(e, n), Type: e.Type(), DY: e.Grad(n), Arg: e.Saved(n, 0), DX: dx, Accumulate: acc})
+	e.Do(device.MaxPoolBackward{Window: m.geometry(e, n), Type: e.Type(), DY: e.Grad(n), Arg: e.Saved(n, poolArg), DX: dx, Accumulate: acc})
 }

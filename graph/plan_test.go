@@ -103,6 +103,10 @@ func aliases(c device.Call) []alias {
 		if !c.Accumulate {
 			return []alias{{c.DX, c.DY}}
 		}
+	case device.BatchNormMaxPoolBackward:
+		if !c.Accumulate {
+			return []alias{{c.DX, c.X}}
+		}
 	case device.Add:
 		return []alias{{c.Y, c.A}, {c.Y, c.B}}
 	case device.Copy:

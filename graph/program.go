@@ -62,7 +62,7 @@ func bind(first *Emit, plan *Plan, w *Weights, tr *training, arena device.Mem) (
 		return none, err
 	}
 	e := &Emit{g: g, cfg: cfg, dev: w.dev, bufs: first.bufs, order: first.order, weights: w, train: tr, arena: arena, second: true,
-		root: first.root, host: first.host, fused: first.fused, folded: first.folded, added: first.added, needs: first.needs, part: first.part,
+		root: first.root, host: first.host, fused: first.fused, folded: first.folded, added: first.added, pooled: first.pooled, needs: first.needs, part: first.part,
 		grouped: first.grouped}
 	e.emit()
 	if e.err != nil {

@@ -40,6 +40,16 @@ func randomGraphOf(seed int, wrap func(Op) Op) *Graph {
 				slices.Reverse(in)
 			}
 			nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), wrap(Add{}), in...))
+		} else if ok && s.Bool(0.7) { // the end of a first layer
+			x = nodes[len(nodes)-1]
+			if s.Bool(0.7) {
+				x = g.Add(fmt.Sprint("n", len(nodes)), wrap(Activation{device.Act(1 + s.IntN(4))}), x)
+				nodes = append(nodes, x)
+			}
+			pool := MaxPool{Window{Size: [2]int{2, 2}, Stride: [2]int{1 + s.IntN(2), 1}, Pad: Same()}}
+			if _, err := pool.Infer([]Shape{x.Out}); err == nil {
+				nodes = append(nodes, g.Add(fmt.Sprint("n", len(nodes)), wrap(pool), x))
+			}
 		}
 	}
 	// Join what no one has read, but leave some of it alone.
