@@ -87,12 +87,14 @@ func transformed(m int) (side, filters, values int) {
 func tiles(m, n, p, q int) int { return n * ((p + m - 1) / m) * ((q + m - 1) / m) }
 
 // tileBlock returns how a task's block of tiles is chosen from all of them: the transformed block and its products should stay in the second-level
-// cache, but each block passes over all transformed filters, which do not, so it has some rows at least.
+// cache, but each block passes over all transformed filters, which do not, so each of these multiplies some rows at least. A tile has several for each where
+// it has more values than there are filters.
 func tileBlock(tiles, m, channels, filters int) chunks {
-	const cache, least, most = 192 << 10, 48, 192 // floats, tiles
-	_, _, values := transformed(m)
-	fit := cache / (values * (channels + min(filters, 128)))
-	blocks := (tiles + max(min(fit, most), least) - 1) / max(min(fit, most), least)
+	const cache, least, most = 192 << 10, 36, 192 // floats, rows, tiles
+	_, products, values := transformed(m)
+	fit := cache / (values * (channels + min(filters, 64))) // filters are multiplied 64 at a time
+	size := max(min(fit, most), least*products/values)
+	blocks := (tiles + size - 1) / size
 	return split(tiles, blocks+blocks%2, 1) // for two threads, the most common number on which one block more or less shows
 }
 

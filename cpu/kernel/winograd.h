@@ -298,7 +298,7 @@ INLINE winograd_layout winograd_forward_layout(int64_t channels, int64_t tiles, 
 	return l;
 }
 
-enum { winograd_cols = 128 }; // columns that are multiplied before they are transformed back
+enum { winograd_cols = 64 }; // columns that are multiplied before they are transformed back
 
 INLINE int64_t winograd_forward_scratch(const cnn_gather *g, int64_t m, int64_t tiles) {
 	const winograd_layout l = winograd_forward_layout(g->a.c, tiles, g->b.n < winograd_cols ? g->b.n : winograd_cols);

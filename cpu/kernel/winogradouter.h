@@ -2,7 +2,7 @@
 // the sum over tiles of the outer products of the transformed input and output gradient, so each position is one matrix product that
 // sums over tiles. It is F(rxr, mxm) with the points of F(mxm, rxr).
 
-enum { outer_block_tiles = 96 }; // of a block
+enum { outer_block_tiles = 48 }; // of a block, at most
 
 typedef struct { int64_t left, right, panel, sum, ld; } outer_layout;
 
@@ -61,8 +61,9 @@ INLINE void outer_tiles(const int m, const cnn_outer *o, int64_t m0, int64_t m1,
 	const int64_t rows = m1 - m0, cols = j1 - j0, ldl = round_up(rows, VL);
 	const outer_layout l = winograd_outer_layout(rows, cols);
 	float *left = scratch, *right = left + positions * l.left, *sum = right + positions * l.right;
-	for (int64_t k = t0; k < t1; k += outer_block_tiles) {
-		const int64_t last = t1 - k < outer_block_tiles ? t1 : k + outer_block_tiles;
+	const int64_t blocks = (t1 - t0 + outer_block_tiles - 1) / outer_block_tiles, size = (t1 - t0 + blocks - 1) / blocks;
+	for (int64_t k = t0; k < t1; k += size) {
+		const int64_t last = t1 - k < size ? t1 : k + size;
 		transform_tiles(m, MINIMAL_INPUT_OF_GRADIENT, &dy, m0, m1, k, last, left, l.left, ldl, NR);
 		transform_tiles(m, MINIMAL_INPUT, &o->b, j0, j1, k, last, right, l.right, NR, l.panel);
 		for (int64_t i = 0; i < positions; i++) {
