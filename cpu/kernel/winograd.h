@@ -265,10 +265,10 @@ INLINE void transform_output(const int m, const cnn_gather *g, int64_t t0, int64
 }
 
 // multiply computes product (rows, n) = left (rows, depth)·right, with the right factor in panels; element (i, d) of the left factor is at
-// left + i·row + d·step. Long sums are cut into chunks, which keeps their error small and a panel in the first-level cache.
+// left + i·row + d·step. Long sums are cut into chunks, which keeps their error small and a panel in the caches nearby.
 INLINE void multiply(const float *left, int64_t row, int64_t step, int64_t rows, int64_t depth, const float *right, int64_t panel, float *product,
 	int64_t ld, int64_t n, int add) {
-	enum { longest = 256 };
+	enum { longest = 512 };
 	const float *a[MR];
 	float *c[MR];
 	const int64_t parts = (depth + longest - 1) / longest, size = (depth + parts - 1) / parts;
