@@ -96,7 +96,7 @@ type BatchNormBackward struct {
 	EpilogueGradient
 	Rows, C          int
 	Type             Type // of all operands of (Rows, C)
-	X, DY, DX        Mem  // (Rows, C); DX may be absent, DY unless Accumulate is set, or DResidual if it is
+	X, DY, DX        Mem  // (Rows, C); DX may be absent, X or DY unless Accumulate is set, or DResidual if it is
 	Gamma            Mem  // (C)
 	Mean, InvStd     Mem  // (C), from the forward pass
 	DGamma, DBeta    Mem  // (C), required: the input's gradient needs both sums anyway
@@ -144,7 +144,7 @@ type BatchNormFrozenBackward struct {
 	Eps              float32
 	Type             Type // of all operands of (Rows, C)
 	X                Mem  // (Rows, C), needed for DGamma only
-	DY, DX           Mem  // (Rows, C); DX as in BatchNormBackward
+	DY, DX           Mem  // (Rows, C); DX may be absent, DY unless Accumulate is set, or DResidual if it is
 	Gamma            Mem  // (C)
 	RunMean, RunVar  Mem  // (C)
 	DGamma, DBeta    Mem  // (C), both or neither

@@ -105,7 +105,7 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 				RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar)}
 			k.DY, k.EpilogueGradient = e.Upstream(n)
 			k.DX, k.Accumulate = e.GradIn(n, 0)
-			e.doBackward(k, k.DY, k.DX, k.EpilogueGradient)
+			e.doBackward(k, k.DY, device.Mem{}, k.DX, k.EpilogueGradient)
 		}
 		return
 	}
@@ -119,7 +119,7 @@ func (b BatchNorm) Backward(e *Emit, n *Node) {
 	if e.NeedsGradIn(n, 0) {
 		k.DX, k.Accumulate = e.GradIn(n, 0)
 	}
-	e.doBackward(k, k.DY, k.DX, k.EpilogueGradient)
+	e.doBackward(k, k.DY, k.X, k.DX, k.EpilogueGradient)
 }
 
 // normGrads returns the gradients by the scale and the shift of n, a batch norm. Both are needed on the way to the input's, so that where only one of the two
@@ -134,14 +134,19 @@ func (e *Emit) normGrads(n *Node) (gamma, beta device.Mem) {
 	return grad(bnGamma), grad(bnBeta)
 }
 
-// doBackward lets the residual's gradient take over the memory of dy, or else dx.
-func (e *Emit) doBackward(k device.Call, dy, dx device.Mem, g device.EpilogueGradient) {
-	switch {
-	case !g.DResidual.IsZero() && !g.AccumulateResidual:
-		e.DoInPlace(k, g.DResidual, dy)
-	case !dx.IsZero():
-		e.DoInPlace(k, dx, dy)
-	default:
-		e.Do(k)
+// doBackward lets the residual's gradient take over the memory of dy, and dx that of x if the call permits it and has an x; without a residual dx takes over
+// that of dy.
+func (e *Emit) doBackward(k device.Call, dy, x, dx device.Mem, g device.EpilogueGradient) {
+	residual := !g.DResidual.IsZero() && !g.AccumulateResidual
+	if residual {
+		e.mayReplace(g.DResidual, dy)
 	}
+	switch {
+	case dx.IsZero() || dx == g.DResidual:
+	case !residual:
+		e.mayReplace(dx, dy)
+	case !x.IsZero():
+		e.mayReplace(dx, x)
+	}
+	e.Do(k)
 }

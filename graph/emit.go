@@ -227,12 +227,17 @@ func (e *Emit) Upstream(n *Node) (dy device.Mem, g device.EpilogueGradient) {
 
 // DoInPlace is Do for a call whose output dst may be the same memory as its input src. If src has no later use, it will be.
 func (e *Emit) DoInPlace(c device.Call, dst, src device.Mem) {
+	e.mayReplace(dst, src)
+	e.Do(c)
+}
+
+// mayReplace says of the next call that its output dst may be the same memory as its input src.
+func (e *Emit) mayReplace(dst, src device.Mem) {
 	if !e.second && e.err == nil {
 		if d, s := e.order[-1-dst.Arena], e.order[-1-src.Arena]; d.first < 0 {
 			d.mayReplace, d.replaceAt = s, len(e.calls)
 		}
 	}
-	e.Do(c)
 }
 
 // Derive lays down a call that depends on the weights alone, and from then on what it writes does too. A program that trains runs it in each step; one

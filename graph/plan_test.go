@@ -126,7 +126,11 @@ func aliases(c device.Call) []alias {
 	case device.BatchNormInference:
 		return []alias{{c.Y, c.X}, {c.Y, c.Residual}}
 	case device.BatchNormBackward:
-		return gradientAliases(c.EpilogueGradient, c.DY, c.DX, c.Accumulate)
+		list := gradientAliases(c.EpilogueGradient, c.DY, c.DX, c.Accumulate)
+		if !c.Accumulate {
+			list = append(list, alias{c.DX, c.X})
+		}
+		return list
 	case device.BatchNormFrozenBackward:
 		return gradientAliases(c.EpilogueGradient, c.DY, c.DX, c.Accumulate)
 	}

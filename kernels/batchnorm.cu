@@ -259,7 +259,7 @@ template <int Width, class T> DEVICE Vector<Width> upstream(const T *dy, const T
 	return each<Width>([&](int i) { return slope(act, d.v[i], v.v[i]); });
 }
 
-// DX (+)= scale·g + slope·(X-mean) + shift with g = DY·act'(Y). DX may be DY.
+// DX (+)= scale·g + slope·(X-mean) + shift with g = DY·act'(Y). DX may be DY or X.
 template <int Width, class T>
 DEVICE void backward(T *dx, const T *dy, const T *y, const T *x, const float *mean, const float *scale, const float *slope, const float *shift,
 					 int act, int accumulate, int lanes, index_t rows, int channels) {
@@ -273,7 +273,7 @@ DEVICE void backward(T *dx, const T *dy, const T *y, const T *x, const float *me
 
 #define BATCH_NORM_BACKWARD(suffix, T, Width, blocks)                                                                               \
 	EXPORT_KERNEL(batch_norm_backward##suffix, threads, blocks,                                                                     \
-				  (T *dx, const T *dy, const T *__restrict__ y, const T *__restrict__ x, const float *__restrict__ mean,            \
+				  (T *dx, const T *dy, const T *__restrict__ y, const T *x, const float *__restrict__ mean,                         \
 				   const float *__restrict__ scale, const float *__restrict__ slope, const float *__restrict__ shift, int act,      \
 				   int accumulate, int lanes, index_t rows, int channels)) {                                                        \
 		backward<Width>(dx, dy, y, x, mean, scale, slope, shift, act, accumulate, lanes, rows, channels);                           \

@@ -149,7 +149,7 @@ INLINE void affine_slope_rows(const int64_t act, float *dx, const float *dy, con
 }
 
 // affine_backward computes dx (+)= scale·g + slope·(x-mean) + shift with g = dy·act'(y); x, and with it slope, mean and shift, may be NULL, and y if
-// there is no activation. dx may be dy.
+// there is no activation. dx may be dy or x.
 static void affine_backward(float *dx, const float *dy, const float *y, int64_t act, const float *x, const float *scale, const float *slope,
 	const float *mean, const float *shift, int64_t accumulate, int64_t rows, int64_t cols) {
 	BN_ACT(act, affine_slope_rows, dx, dy, act ? y : dy, x, scale, slope, mean, shift, accumulate, rows, cols)

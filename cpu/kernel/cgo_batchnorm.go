@@ -23,7 +23,7 @@ func Affine(y, x, scale, center, shift, residual []float32, act int) {
 		C.int64_t(len(y)/len(scale)), C.int64_t(len(scale)))
 }
 
-// AffineBackward computes dx (+)= scale·g + slope·(x-mean) + shift with g = dy·act'(y); without x only the first term. dx may be dy.
+// AffineBackward computes dx (+)= scale·g + slope·(x-mean) + shift with g = dy·act'(y); without x only the first term. dx may be dy or x.
 func AffineBackward(dx, dy, y []float32, act int, x, scale, slope, mean, shift []float32, add bool) {
 	C.cnn_run_affine_backward(first(dx), first(dy), first(y), C.int64_t(act), first(x), first(scale), first(slope), first(mean), first(shift), truth(add),
 		C.int64_t(len(dx)/len(scale)), C.int64_t(len(scale)))

@@ -89,13 +89,19 @@ func batchNormCases() []Case {
 				Name: "BatchNormBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
 					g := device.BatchNormBackward{Rows: rows, C: c, Type: o.typ(), Accumulate: v.accumulate, AccumulateParams: params,
-						X: o.act().in("X", n, Normal(1)), Gamma: o.in("Gamma", c, Normal(1)), Mean: o.in("Mean", c, Normal(0.1)),
+						X: v.input(o.act(), n), Gamma: o.in("Gamma", c, Normal(1)), Mean: o.in("Mean", c, Normal(0.1)),
 						InvStd: o.in("InvStd", c, Uniform(0.5, 2)), DGamma: o.result("DGamma", c, params), DBeta: o.result("DBeta", c, params)}
 					g.DY, g.DX, g.EpilogueGradient = v.operands(o.act(), n, act)
+					if v.intoX {
+						g.DX = g.X
+					}
 					return g
 				},
 				Terms: rows,
 			})
+			if v.intoX {
+				continue
+			}
 			frozen = append(frozen, Case{
 				Name: "BatchNormFrozenBackward/" + suffix,
 				Call: func(o *Operands) device.Call {
@@ -170,6 +176,8 @@ var normGradients = []normGradient{
 	{name: "residual and DX in one", act: true, residual: true, accumulate: true, shared: true},
 	{name: "residual and DX in one, in place, without parameters", act: true, residual: true, residualInPlace: true, accumulate: true, shared: true, withoutParams: true},
 	{name: "residual alone in place", residual: true, residualInPlace: true},
+	{name: "residual in place, into X", act: true, residual: true, residualInPlace: true, intoX: true},
+	{name: "into X", intoX: true},
 	{name: "residual alone acc", residual: true, accumulateResidual: true, accumulate: true},
 }
 
@@ -179,6 +187,7 @@ type normGradient struct {
 	accumulate, accumulateResidual bool
 	inPlace, residualInPlace       bool // DX or DResidual is DY
 	shared                         bool // DX is DResidual
+	intoX                          bool // DX is X, which frozen statistics do not permit
 	withoutDX, withoutParams       bool
 }
 
@@ -192,6 +201,14 @@ func (v normGradient) activation(i int) device.Act {
 		return []device.Act{device.ReLU, device.ReLU6}[i%2]
 	}
 	return []device.Act{device.ReLU, device.ReLU6, device.Tanh, device.Sigmoid}[i%4]
+}
+
+// input places X.
+func (v normGradient) input(a placer, n int) device.Mem {
+	if v.intoX {
+		return a.inout("X", n, Normal(1))
+	}
+	return a.in("X", n, Normal(1))
 }
 
 func (v normGradient) operands(a placer, n int, act device.Act) (dy, dx device.Mem, e device.EpilogueGradient) {
@@ -214,7 +231,7 @@ func (v normGradient) operands(a placer, n int, act device.Act) (dy, dx device.M
 		dx = dy
 	case v.shared:
 		dx = e.DResidual
-	case !v.withoutDX:
+	case !v.withoutDX && !v.intoX:
 		dx = a.result("DX", n, v.accumulate)
 	}
 	return dy, dx, e
