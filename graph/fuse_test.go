@@ -196,3 +196,67 @@ func TestWhatJoins(t *testing.T) {
 		})
 	}
 }
+
+// A max-pooling becomes a part of the batch norm before it, forward and backward, if no one else reads what is pooled.
+func TestWhatPools(t *testing.T) {
+	conv := Conv2D{Filters: 2, Window: win(1, 1, Valid()), NoBias: true}
+	overlapping := MaxPool{win(3, 2, Same())}
+	norm := func(g *Graph, name string, x *Node) *Node {
+		return g.Add(name, BatchNorm{}, g.Add(name+".conv", conv, x))
+	}
+	for _, c := range []struct {
+		name string
+		add  func(g *Graph, x *Node) (pool *Node)
+		want bool
+	}{
+		{"batch norm", func(g *Graph, x *Node) *Node { return g.Add("pool", overlapping, norm(g, "bn", x)) }, true},
+		{"batch norm of the input", func(g *Graph, x *Node) *Node {
+			pool := g.Add("pool", overlapping, g.Add("bn", BatchNorm{}, g.Input()))
+			g.Add("sum", Add{}, pool, g.Add("other", overlapping, x))
+			return pool
+		}, true},
+		{"activation between", func(g *Graph, x *Node) *Node {
+			return g.Add("pool", MaxPool{win(2, 2, Valid())}, g.Add("act", Tanh(), norm(g, "bn", x)))
+		}, true},
+		{"activation behind", func(g *Graph, x *Node) *Node {
+			pool := g.Add("pool", overlapping, norm(g, "bn", x))
+			g.Add("act", ReLU(), pool)
+			return pool
+		}, true},
+		{"sum between", func(g *Graph, x *Node) *Node {
+			return g.Add("pool", overlapping, g.Add("sum", Add{}, norm(g, "bn", x), x))
+		}, false},
+		{"another reader of the batch norm", func(g *Graph, x *Node) *Node {
+			y := norm(g, "bn", x)
+			pool := g.Add("pool", overlapping, g.Add("act", ReLU(), y))
+			g.Add("sum", Add{}, pool, g.Add("other", overlapping, y))
+			return pool
+		}, false},
+		{"another reader of the activation", func(g *Graph, x *Node) *Node {
+			y := g.Add("act", ReLU(), norm(g, "bn", x))
+			pool := g.Add("pool", overlapping, y)
+			g.Add("sum", Add{}, pool, g.Add("other", AvgPool{Window: win(3, 2, Same())}, y))
+			return pool
+		}, false},
+		{"another reader of the input", func(g *Graph, x *Node) *Node {
+			pool := g.Add("pool", overlapping, g.Add("bn", BatchNorm{}, x))
+			g.Add("sum", Add{}, pool, g.Add("other", AvgPool{Window: win(3, 2, Same())}, x))
+			return pool
+		}, true},
+		{"frozen", func(g *Graph, x *Node) *Node { return g.Add("pool", overlapping, norm(g, "frozen", x)) }, false},
+		{"convolution", func(g *Graph, x *Node) *Node {
+			return g.Add("pool", overlapping, g.Add("act", ReLU(), g.Add("y", conv, x)))
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := New(Shape{H: 5, W: 4, C: 2})
+			pool := c.add(g, g.Add("x", conv, g.Input()))
+			g.Add("head", Linear{Out: 3}, g.Output())
+			g.Freeze(func(p *Param) bool { return strings.HasPrefix(p.Name, "frozen") })
+			if own := calls(t, g, pool.index); own == 0 != c.want {
+				t.Errorf("the pooling has %d calls of its own, want it in the batch norm's: %v", own, c.want)
+			}
+			newRig(t, g, TrainConfig{Batch: 2}).check()
+		})
+	}
+}

@@ -6,12 +6,12 @@
 #
 # A ROW is a model of the list below, with ":eval" for inference; without any, all are measured. Each PYTHON (default python3) must have PyTorch
 # and torchvision; with several, the fastest one of each row counts. A round is a turn of cnnctl and then a turn of each PyTorch, about SECONDS
-# long, and its ratio is the median time of PyTorch's steps over that of cnnctl's. THREADS sets the number of threads of both (default: all).
-# Nothing else may run meanwhile: a row during which something did is not kept, and the exit
-# code is 1.
+# long (default 3: the first step of a turn finds the caches cold, and should be one of several), and its ratio is the median time of PyTorch's
+# steps over that of cnnctl's. THREADS sets the number of threads of both (default: all). Nothing else may run meanwhile: a row during which
+# something did is not kept, and the exit code is 1.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-rounds=7 seconds=1 folder=$root/docs/benchmarks pythons=() table_only=
+rounds=7 seconds=3 folder=$root/docs/benchmarks pythons=() table_only=
 usage() {
 	sed -n 's/^#   //p' "$0" >&2
 	exit 2
