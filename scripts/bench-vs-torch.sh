@@ -6,7 +6,7 @@
 #
 # A ROW is a model of the list below, with ":eval" for inference; without any, all are measured. Each PYTHON (default python3) must have PyTorch
 # and torchvision; with several, the fastest one of each row counts. A round is a turn of cnnctl and then a turn of each PyTorch, about SECONDS
-# long (default 3: the first step of a turn finds the caches cold, and should be one of several), and its ratio is the median time of PyTorch's
+# long (default 3, and 1500 steps at the most: the first ones after a pause are slow, and should be few), and its ratio is the median time of PyTorch's
 # steps over that of cnnctl's. THREADS sets the number of threads of both (default: all). Nothing else may run meanwhile: a row during which
 # something did is not kept, and the exit code is 1.
 set -euo pipefail
@@ -88,7 +88,7 @@ measure() {
 		ask "$i" 1 # the number of steps in a turn follows from the fastest of a few
 		steps[i]=$(awk -v s="$seconds" -v t="$reply" 'BEGIN { print (t > s ? 1 : 3) }')
 		ask "$i" "${steps[$i]}"
-		steps[i]=$(tr ' ' '\n' <<<"$reply" | sort -g | awk -v s="$seconds" 'NR == 1 { n = int(s / $1); print (n < 1 ? 1 : n > 500 ? 500 : n) }')
+		steps[i]=$(tr ' ' '\n' <<<"$reply" | sort -g | awk -v s="$seconds" 'NR == 1 { n = int(s / $1); print (n < 1 ? 1 : n > 1500 ? 1500 : n) }')
 	done
 	for r in $(seq "$rounds"); do
 		# While both sides wait, nothing but the reader of this file should be running; PyTorch's threads take a while to go to sleep.
