@@ -11,7 +11,7 @@ import (
 // of the multiplications (Lavin and Gray, arXiv:1509.09308). Rounding errors grow: relative to the result they are 4e-7 to 8e-7 for m = 4 where the
 // sums of products have 2e-7 to 4e-7 (docs/benchmarks/winograd-accuracy.txt). At stride 2 it is F(4, 2) for the even pixels, with nine sixteenths of the
 // multiplications and errors of 2e-7 to 7e-7. Larger filters and strides become 3x3 or 4x4 filters at stride 1 by space to depth (see deepen): F(4x4, 4x4)
-// has a quarter of the multiplications of 7x7 filters, errors of 1.5e-6 forward and 3e-6 in the gradient of the filters. The kernels that do it need
+// has a quarter of the multiplications of 7x7 filters, errors of 1.5e-6 forward and 2.3e-6 in the gradient of the filters. The kernels that do it need
 // cgo; without it, none is.
 type Winograd uint8
 
