@@ -63,6 +63,19 @@ func (c *checker) typ(t Type) { c.that(t.valid(), "unknown %v, wanted float32 or
 // mem checks that an operand is present and holds n float32 elements.
 func (c *checker) mem(name string, m Mem, n int) { c.elements(name, m, n, Float32) }
 
+// An operand is one of a call, with its name.
+type operand struct {
+	name string
+	mem  Mem
+}
+
+// mems is mem for several operands of n elements each.
+func (c *checker) mems(n int, list ...operand) {
+	for _, o := range list {
+		c.mem(o.name, o.mem, n)
+	}
+}
+
 // elements checks that an operand is present and holds n elements of a type.
 func (c *checker) elements(name string, m Mem, n int, t Type) {
 	switch want := t.Size() * int64(n); {

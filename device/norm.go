@@ -33,12 +33,7 @@ func (f BatchNormForward) Check() error {
 	c.elements("X", f.X, f.Rows*f.C, f.Type)
 	c.elements("Y", f.Y, f.Rows*f.C, f.Type)
 	f.epilogue().check(&c, f.Rows, f.C, f.Type)
-	for _, m := range []struct {
-		name string
-		mem  Mem
-	}{{"Gamma", f.Gamma}, {"Beta", f.Beta}, {"RunMean", f.RunMean}, {"RunVar", f.RunVar}, {"Mean", f.Mean}, {"InvStd", f.InvStd}} {
-		c.mem(m.name, m.mem, f.C)
-	}
+	c.mems(f.C, operand{"Gamma", f.Gamma}, operand{"Beta", f.Beta}, operand{"RunMean", f.RunMean}, operand{"RunVar", f.RunVar}, operand{"Mean", f.Mean}, operand{"InvStd", f.InvStd})
 	return c.err
 }
 
@@ -122,12 +117,7 @@ func (b BatchNormBackward) Check() error {
 	c.elements("DY", b.DY, b.Rows*b.C, b.Type)
 	c.optional("DX", b.DX, b.Rows*b.C, b.Type)
 	b.EpilogueGradient.check(&c, b.Rows*b.C, b.Type)
-	for _, m := range []struct {
-		name string
-		mem  Mem
-	}{{"Gamma", b.Gamma}, {"Mean", b.Mean}, {"InvStd", b.InvStd}, {"DGamma", b.DGamma}, {"DBeta", b.DBeta}} {
-		c.mem(m.name, m.mem, b.C)
-	}
+	c.mems(b.C, operand{"Gamma", b.Gamma}, operand{"Mean", b.Mean}, operand{"InvStd", b.InvStd}, operand{"DGamma", b.DGamma}, operand{"DBeta", b.DBeta})
 	return c.err
 }
 

@@ -30,26 +30,21 @@ func (f BatchNormMaxPoolForward) Cost() Cost {
 // Check implements Call.
 func (f BatchNormMaxPoolForward) Check() error {
 	c := checker{call: "batch norm and max-pool forward"}
-	checkPooledNorm(&c, f.Window, f.Act, f.Type)
+	checkPooledNorm(&c, f.Window, f.Type)
+	Epilogue{Act: f.Act}.check(&c, 0, 0, f.Type)
 	c.elements("X", f.X, f.In(), f.Type)
 	c.elements("Y", f.Y, f.Out(f.C), f.Type)
 	c.mem("Arg", f.Arg, f.Out(f.C))
 	c.elements("Largest", f.Largest, f.Out(f.C), f.Type)
-	for _, m := range []struct {
-		name string
-		mem  Mem
-	}{{"Gamma", f.Gamma}, {"Beta", f.Beta}, {"RunMean", f.RunMean}, {"RunVar", f.RunVar}, {"Mean", f.Mean}, {"InvStd", f.InvStd}} {
-		c.mem(m.name, m.mem, f.C)
-	}
+	c.mems(f.C, operand{"Gamma", f.Gamma}, operand{"Beta", f.Beta}, operand{"RunMean", f.RunMean}, operand{"RunVar", f.RunVar}, operand{"Mean", f.Mean}, operand{"InvStd", f.InvStd})
 	return c.err
 }
 
 // checkPooledNorm checks the geometry of a batch norm whose output is pooled, and the rest that both passes have in common.
-func checkPooledNorm(c *checker, w Window, act Act, t Type) {
+func checkPooledNorm(c *checker, w Window, t Type) {
 	w.check(c)
 	w.checkTouch(c)
 	c.that(w.N*w.H*w.W > 1, "one value for each of %d channels, wanted at least 2 to estimate a variance", w.C)
-	c.that(act <= Sigmoid, "unknown activation %v", act)
 	c.typ(t)
 }
 
@@ -98,7 +93,7 @@ func (b BatchNormMaxPoolBackward) Cost() Cost {
 // Check implements Call.
 func (b BatchNormMaxPoolBackward) Check() error {
 	c := checker{call: "batch norm and max-pool backward"}
-	checkPooledNorm(&c, b.Window, b.Act, b.Type)
+	checkPooledNorm(&c, b.Window, b.Type)
 	in, out := b.In(), b.Out(b.C)
 	c.elements("X", b.X, in, b.Type)
 	c.optional("DX", b.DX, in, b.Type)
@@ -106,12 +101,7 @@ func (b BatchNormMaxPoolBackward) Check() error {
 	c.elements("Largest", b.Largest, out, b.Type)
 	EpilogueGradient{Act: b.Act, Y: b.Y}.check(&c, out, b.Type)
 	c.elements("DY", b.DY, out, b.Type)
-	for _, m := range []struct {
-		name string
-		mem  Mem
-	}{{"Gamma", b.Gamma}, {"Mean", b.Mean}, {"InvStd", b.InvStd}, {"DGamma", b.DGamma}, {"DBeta", b.DBeta}} {
-		c.mem(m.name, m.mem, b.C)
-	}
+	c.mems(b.C, operand{"Gamma", b.Gamma}, operand{"Mean", b.Mean}, operand{"InvStd", b.InvStd}, operand{"DGamma", b.DGamma}, operand{"DBeta", b.DBeta})
 	return c.err
 }
 
