@@ -83,7 +83,7 @@ func (b BatchNorm) Forward(e *Emit, n *Node) {
 		return
 	}
 	if pool := e.Pool(n); pool != nil {
-		b.forwardPooled(e, n, pool)
+		b.forwardPooled(e, n, pool, x, y)
 		return
 	}
 	f := device.BatchNormForward{Rows: rows, C: c, Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), X: x, Y: y, Residual: e.Residual(n), Act: e.Act(n),

@@ -2,10 +2,10 @@ package graph
 
 import "github.com/cnnctl/cnnctl/device"
 
-// forwardPooled is Forward for a batch norm whose output is max-pooled in the same call.
-func (b BatchNorm) forwardPooled(e *Emit, n, pool *Node) {
+// forwardPooled is Forward for a batch norm whose output is max-pooled in the same call, from x to y.
+func (b BatchNorm) forwardPooled(e *Emit, n, pool *Node, x, y device.Mem) {
 	e.Do(device.BatchNormMaxPoolForward{Window: pool.Op.(MaxPool).geometry(e, pool), Eps: b.Epsilon(), Momentum: b.momentum(), Type: e.Type(), Act: e.Act(n),
-		X: e.In(n, 0), Y: e.Out(n), Arg: e.Saved(pool, poolArg), Largest: e.Saved(pool, poolLargest),
+		X: x, Y: y, Arg: e.Saved(pool, poolArg), Largest: e.Saved(pool, poolLargest),
 		Gamma: e.Param(n, bnGamma), Beta: e.Param(n, bnBeta), RunMean: e.Param(n, bnMean), RunVar: e.Param(n, bnVar),
 		Mean: e.Saved(n, 0), InvStd: e.Saved(n, 1)})
 }
