@@ -21,20 +21,21 @@ func bindMaxPoolForward(b *binder, f device.MaxPoolForward) []phase {
 			for q := range v.Q {
 				o := (row*v.Q + q) * v.C
 				if arg != nil {
-					maxWindow(v, x, n, p, q, 0, y[o:o+v.C], arg[o:o+v.C])
+					maxWindow(v, x, n, p, q, 0, y[o:o+v.C], arg[o:o+v.C], nil)
 					continue
 				}
 				for c := 0; c < v.C; c += block {
 					k := min(block, v.C-c)
-					maxWindow(v, x, n, p, q, c, y[o+c:o+c+k], spare[:k])
+					maxWindow(v, x, n, p, q, c, y[o+c:o+c+k], spare[:k], nil)
 				}
 			}
 		}
 	})
 }
 
-// maxWindow writes the largest elements of window (p, q) of image n to best, for len(best) channels from c, and their positions to arg.
-func maxWindow(v device.Window, x []float32, n, p, q, c int, best, arg []float32) {
+// maxWindow writes the largest elements of window (p, q) of image n to best, for len(best) channels from c, and their positions to arg. What is compared is
+// what value makes of the channels of a pixel, unless it is nil.
+func maxWindow(v device.Window, x []float32, n, p, q, c int, best, arg []float32, value func([]float32) []float32) {
 	arg = arg[:len(best)]
 	first := true
 	for r := range v.R {
@@ -48,6 +49,9 @@ func maxWindow(v device.Window, x []float32, n, p, q, c int, best, arg []float32
 				continue
 			}
 			in := x[((n*v.H+h)*v.W+w)*v.C+c:][:len(best)]
+			if value != nil {
+				in = value(in)
+			}
 			pos := float32(r*v.S + s)
 			if first {
 				first = false

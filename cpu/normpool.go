@@ -26,23 +26,16 @@ func bindBatchNormMaxPoolForward(b *binder, f device.BatchNormMaxPoolForward) []
 // largest writes rows [lo, hi) of the largest elements of the windows over what rows makes of x to y, and to from that which they were made of.
 // normal has room for a pixel.
 func (a affine) largest(v device.Window, x, y, arg, from []float32, lo, hi int, normal []float32) {
+	normalize := func(in []float32) []float32 {
+		a.rows(normal, in, 0, 1)
+		return normal
+	}
 	for i := lo * v.Q; i < hi*v.Q; i++ {
-		n, p, q := i/v.Q/v.P, i/v.Q%v.P, i%v.Q
-		best, at, of := y[i*v.C:][:v.C], arg[i*v.C:][:v.C], from[i*v.C:][:v.C]
-		first := true
-		for t := range v.R * v.S {
-			h, w := p*v.StrideH-v.PadTop+t/v.S*v.DilH, q*v.StrideW-v.PadLeft+t%v.S*v.DilW
-			if h < 0 || h >= v.H || w < 0 || w >= v.W {
-				continue
-			}
-			in := x[((n*v.H+h)*v.W+w)*v.C:][:v.C]
-			a.rows(normal, in, 0, 1)
-			for c, u := range normal {
-				if first || !(u <= best[c]) && best[c] == best[c] { // a NaN is taken, and none after it
-					best[c], at[c], of[c] = u, float32(t), in[c]
-				}
-			}
-			first = false
+		n, p, q, at := i/v.Q/v.P, i/v.Q%v.P, i%v.Q, arg[i*v.C:][:v.C]
+		maxWindow(v, x, n, p, q, 0, y[i*v.C:][:v.C], at, normalize)
+		for c, pos := range at {
+			h, w := p*v.StrideH-v.PadTop+int(pos)/v.S*v.DilH, q*v.StrideW-v.PadLeft+int(pos)%v.S*v.DilW
+			from[i*v.C+c] = x[((n*v.H+h)*v.W+w)*v.C+c]
 		}
 	}
 }
