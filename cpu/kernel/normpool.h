@@ -1,8 +1,8 @@
 // Batch normalisation with its activation and a max-pooling, without the normalised images in memory: see device.BatchNormMaxPoolForward. Where windows
 // overlap, an element is normalised again for each: that is less work than to write it and to read it back.
 
-// affine_max_rows is affine_max for one activation. All of a channel is NaN, or nothing, since its mean is: so the first tap decides, and no comparison takes
-// a NaN.
+// affine_max_rows is affine_max for one activation. With a finite scale all of a channel is NaN, or nothing, since its mean is: so the first tap decides, and
+// no comparison takes a NaN.
 INLINE void affine_max_rows(const int64_t act, const cnn_image *m, const float *scale, const float *center, const float *shift, float *y, float *arg,
 	float *largest, int64_t row0, int64_t row1) {
 	for (int64_t row = row0; row < row1; row++) {
